@@ -1,0 +1,168 @@
+# lb: small programs for large numbers of LLM calls. Needs GNU make.
+#
+#   all              the tools, in build/bin (the default)
+#   deps             install what is missing to build and to test
+#   demo             the main job on real input, against lbmock
+#   check            all tests; the last line is "N passed, N failed"
+#   check-asan       the same under AddressSanitizer and UndefinedBehaviorSanitizer
+#   check-valgrind   unit tests and a part of the others under valgrind
+#   fuzz             each fuzz target for FUZZ_SECONDS (needs clang)
+#   bench            the figures, as a table
+#   lint, format     layers, prefixes, scripts, man pages, style; clang-format in place
+#   install          to DESTDIR, BINDIR, MANDIR and SHAREDIR; uninstall takes it away again
+#   dist             a tar file of the committed state
+#   clean
+#
+# BUILD=dir builds elsewhere; WERROR=1 makes warnings errors; FILTER=text runs those test files only whose
+# names contain it.
+
+VERSION = 0.1.0
+PREFIX = /usr/local
+BINDIR = $(PREFIX)/bin
+MANDIR = $(PREFIX)/share/man
+SHAREDIR = $(PREFIX)/share/lb
+BUILD = build
+FUZZ_SECONDS = 60
+
+# CFLAGS, CPPFLAGS, LDFLAGS and LDLIBS are the user's; what the code needs stands in LB_* beside them.
+CFLAGS ?= -O2 -g
+INSTALL = install
+CLANG = clang
+
+WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion
+ifneq ($(WERROR)$(CI),)
+WARN += -Werror
+endif
+# _GNU_SOURCE: under -std=c11 the C library declares nothing beyond ISO C until told to. This one macro
+# brings POSIX.1-2008 and the Linux calls that have a portable fallback.
+LB_CPPFLAGS = -D_GNU_SOURCE -DLB_VERSION='"$(VERSION)"' -Ilib
+LB_CFLAGS = -std=c11 $(WARN)
+LB_LDFLAGS =
+
+TOOLS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
+MOCK := $(if $(wildcard contrib/lbmock/*.c),lbmock)
+PROGRAMS := $(addprefix $(BUILD)/bin/,$(TOOLS) $(MOCK))
+LIB_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
+MOCK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard contrib/lbmock/*.c))
+
+# Each file of tests that is a program of its own. The fuzz targets get a main that replays a corpus;
+# "make fuzz" gives them libFuzzer's instead.
+UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+AIDS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cli/*.c))
+FUZZ_DRIVER = $(BUILD)/tests/fuzz/driver.o
+
+all: $(PROGRAMS)
+
+# Who links what. libjq comes without a .pc file. Tests get all of it: the linker leaves out what the
+# one module that a test is about does not use.
+JQ = -ljq
+CRYPTO = -lcrypto
+CURL := $(or $(shell pkg-config --libs libcurl 2>/dev/null),-lcurl)
+MICROHTTPD := $(or $(shell pkg-config --libs libmicrohttpd 2>/dev/null),-lmicrohttpd)
+
+$(BUILD)/bin/lbchunk: LIBS = $(JQ) $(CRYPTO)
+$(BUILD)/bin/lbcall: LIBS = $(CURL)
+$(BUILD)/bin/lbmock: LIBS = $(MICROHTTPD) -lm
+$(UNIT) $(FUZZ) $(AIDS): LIBS = -Wl,--as-needed $(JQ) $(CRYPTO) $(CURL) -lm
+
+$(TOOLS:%=$(BUILD)/bin/%): $(BUILD)/bin/%: $(BUILD)/tools/%.o
+$(BUILD)/bin/lbmock: $(MOCK_OBJECTS)
+$(UNIT) $(FUZZ) $(AIDS): %: %.o
+$(FUZZ): $(FUZZ_DRIVER)
+
+$(PROGRAMS) $(UNIT) $(FUZZ) $(AIDS): $(BUILD)/liblb.a
+	@mkdir -p $(@D)
+	$(CC) $(LB_CFLAGS) $(CFLAGS) $(LB_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/liblb.a \
+	    $(LIBS) $(LDLIBS)
+
+# Made anew, so that nothing stays in it of a source that is gone; and in one step.
+$(BUILD)/liblb.a: $(LIB_OBJECTS)
+	@rm -f $@.new
+	$(AR) rcs $@.new $^
+	@mv -f $@.new $@
+
+# The Makefile holds the version and the flags.
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(LB_CPPFLAGS) $(CPPFLAGS) $(LB_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+deps:
+	contrib/deps build test
+
+demo:
+	contrib/deps build
+	+@$(MAKE) --no-print-directory all
+	contrib/demo
+
+check:
+	contrib/deps build test
+	+@$(MAKE) --no-print-directory check-built
+
+test-programs: $(PROGRAMS) $(UNIT) $(FUZZ) $(AIDS)
+
+check-built: test-programs
+	@tests/run $(BUILD) $(FILTER)
+
+check-asan:
+	contrib/deps build test
+	+@$(MAKE) --no-print-directory check-built BUILD=$(BUILD)/asan \
+	    CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
+
+check-valgrind: test-programs
+	@tests/run -g $(BUILD) $(FILTER)
+
+fuzz:
+	contrib/deps build fuzz
+	+@$(MAKE) --no-print-directory fuzz-run BUILD=$(BUILD)/fuzz CC=$(CLANG) FUZZ_DRIVER= \
+	    LB_LDFLAGS=-fsanitize=fuzzer \
+	    CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
+
+# New inputs are kept in BUILD; those that crash, as BUILD/NAME-crash-*.
+fuzz-run: $(FUZZ)
+	@set -e; for name in $(patsubst fuzz_%,%,$(notdir $(FUZZ))); do \
+		echo "fuzz_$$name, $(FUZZ_SECONDS) s"; \
+		mkdir -p $(BUILD)/corpus/$$name; \
+		$(BUILD)/tests/fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 -max_len=4096 \
+		    -verbosity=0 -print_final_stats=1 -artifact_prefix=$(BUILD)/$$name- \
+		    $(BUILD)/corpus/$$name tests/fuzz/corpus/$$name; \
+	done
+
+bench:
+	contrib/deps build bench
+	+@$(MAKE) --no-print-directory all
+	tests/bench/run
+
+lint: $(LIB_OBJECTS)
+	@tests/lint $(BUILD)
+
+format:
+	clang-format -i $$(find lib tools contrib tests -name '*.[ch]')
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SHAREDIR) \
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
+	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
+	set -e; for page in man/*.[157]; do \
+		$(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}; \
+	done
+
+uninstall:
+	rm -f $(PROGRAMS:$(BUILD)/bin/%=$(DESTDIR)$(BINDIR)/%)
+	for page in man/*.[157]; do \
+		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; \
+	done
+	-rmdir $(DESTDIR)$(SHAREDIR)
+
+dist:
+	git archive --prefix=lb-$(VERSION)/ -o lb-$(VERSION).tar.gz HEAD
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/asan/*' -not -path '$(BUILD)/fuzz/*' 2>/dev/null)
+
+.PHONY: all bench check check-asan check-built check-valgrind clean demo deps dist format fuzz fuzz-run \
+        install lint test-programs uninstall
+.SECONDARY:
+.DELETE_ON_ERROR:

@@ -1,0 +1,125 @@
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static void close_pipe(const int ends[2])
+{
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void set_pipe_size(int fd, int bytes)
+{
+#ifdef F_SETPIPE_SZ
+	if (bytes > 0)
+		fcntl(fd, F_SETPIPE_SZ, bytes);
+#else
+	(void)fd;
+	(void)bytes;
+#endif
+}
+
+static int spawn(pid_t *pid, char *const argv[], int in, int out)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t defaults;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	posix_spawnattr_init(&attributes);
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	sigaddset(&defaults, SIGINT);
+	sigaddset(&defaults, SIGTERM);
+	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	int error = posix_spawnp(pid, argv[0], &actions, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+int child_start(struct child *c, char *const argv[], int pipe_size)
+{
+	int in[2], out[2];
+
+	*c = (struct child){0, -1, -1};
+	if (pipe2(in, O_CLOEXEC) < 0)
+		return -1;
+	if (pipe2(out, O_CLOEXEC) < 0) {
+		close_pipe(in);
+		return -1;
+	}
+	set_pipe_size(in[1], pipe_size);
+	if (spawn(&c->pid, argv, in[0], out[1]) < 0) {
+		int saved = errno;
+		close_pipe(in);
+		close_pipe(out);
+		c->pid = 0;
+		errno = saved;
+		return -1;
+	}
+	close(in[0]);
+	close(out[1]);
+	c->in = in[1];
+	c->out = out[0];
+	fcntl(c->in, F_SETFL, O_NONBLOCK);
+	fcntl(c->out, F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+void child_close_in(struct child *c)
+{
+	if (c->in >= 0)
+		close(c->in);
+	c->in = -1;
+}
+
+void child_close_out(struct child *c)
+{
+	if (c->out >= 0)
+		close(c->out);
+	c->out = -1;
+}
+
+int child_wait(struct child *c)
+{
+	int status = 0;
+
+	while (c->pid > 0 && waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	c->pid = 0;
+	return status;
+}
+
+void child_stop(struct child *c)
+{
+	const struct timespec pause = {0, 10 * 1000 * 1000};
+	int status;
+
+	child_close_in(c);
+	child_close_out(c);
+	if (c->pid <= 0)
+		return;
+	kill(c->pid, SIGTERM);
+	for (int i = 0; i < 100; i++) {
+		if (waitpid(c->pid, &status, WNOHANG) != 0) {
+			c->pid = 0;
+			return;
+		}
+		nanosleep(&pause, NULL);
+	}
+	kill(c->pid, SIGKILL);
+	child_wait(c);
+}

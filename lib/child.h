@@ -1,0 +1,33 @@
+/* child: a command with pipes to its stdin and from its stdout. */
+#ifndef CHILD_H
+#define CHILD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct child {
+	pid_t pid; /* 0 when none runs */
+	int in;    /* non-blocking, to its stdin; -1 when closed */
+	int out;   /* non-blocking, from its stdout; -1 when closed */
+};
+
+/*
+ * Start argv (looked up in PATH). pipe_size, if not 0, asks for a smaller or larger pipe to its stdin
+ * where the system can (best effort, bytes). Its signals have their default actions. Returns 0, or
+ * -1 with errno: ENOENT when there is no such command.
+ */
+int child_start(struct child *c, char *const argv[], int pipe_size);
+
+/* Close the pipe to its stdin, so that it sees the end of its input. */
+void child_close_in(struct child *c);
+
+/* Close the pipe from its stdout. */
+void child_close_out(struct child *c);
+
+/* Wait for its end. Returns its status as waitpid gives it. */
+int child_wait(struct child *c);
+
+/* Close all pipes, send SIGTERM, and SIGKILL if it is still there after a second; wait. */
+void child_stop(struct child *c);
+
+#endif

@@ -1,0 +1,95 @@
+#include "order.h"
+#include "buf.h"
+#include "mem.h"
+#include "out.h"
+#include "spool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct slot {
+	struct spool_entry entry;
+	bool filled;
+};
+
+/* slots is a ring: the slot of the number next is at first. */
+struct order {
+	struct out *out;
+	struct spool *spool;
+	uint64_t next;
+	struct slot *slots;
+	size_t first, capacity;
+	struct buf line;
+};
+
+struct order *order_new(struct out *out, struct spool *spool)
+{
+	struct order *o = mem_zero(1, sizeof *o);
+	o->out = out;
+	o->spool = spool;
+	return o;
+}
+
+void order_free(struct order *o)
+{
+	if (o == NULL)
+		return;
+	for (size_t i = 0; i < o->capacity; i++)
+		spool_drop(o->spool, &o->slots[i].entry);
+	free(o->slots);
+	buf_free(&o->line);
+	free(o);
+}
+
+static void grow(struct order *o, uint64_t distance)
+{
+	size_t capacity = o->capacity > 0 ? o->capacity : 64;
+
+	while (capacity <= distance)
+		capacity *= 2;
+	struct slot *slots = mem_zero(capacity, sizeof *slots);
+	for (size_t i = 0; i < o->capacity; i++)
+		slots[i] = o->slots[(o->first + i) % o->capacity];
+	free(o->slots);
+	o->slots = slots;
+	o->first = 0;
+	o->capacity = capacity;
+}
+
+/* Let out what stands at the front. */
+static int release(struct order *o)
+{
+	while (o->capacity > 0 && o->slots[o->first].filled) {
+		struct slot *slot = &o->slots[o->first];
+		if (slot->entry.length > 0) {
+			buf_clear(&o->line);
+			if (spool_get(&slot->entry, &o->line) < 0)
+				return -1;
+			out_line(o->out, o->line.data, o->line.length);
+			spool_drop(o->spool, &slot->entry);
+		}
+		slot->filled = false;
+		o->first = (o->first + 1) % o->capacity;
+		o->next++;
+	}
+	return 0;
+}
+
+int order_put(struct order *o, uint64_t sequence, struct json_span line)
+{
+	uint64_t distance = sequence - o->next;
+
+	if (distance == 0) {
+		if (line.at != NULL)
+			out_line(o->out, line.at, line.length);
+		o->next++;
+		if (o->capacity > 0)
+			o->first = (o->first + 1) % o->capacity;
+		return release(o);
+	}
+	if (distance >= o->capacity)
+		grow(o, distance);
+	struct slot *slot = &o->slots[(o->first + distance) % o->capacity];
+	slot->filled = true;
+	return line.at != NULL ? spool_put(o->spool, line.at, line.length, &slot->entry) : 0;
+}

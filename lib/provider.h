@@ -1,0 +1,66 @@
+/*
+ * provider: what the providers' HTTP answers mean: rate limits in headers, error codes in bodies,
+ * and the answer itself with the reasons for which it is none. Pure: bytes in, facts out.
+ *
+ * Sources: OpenAI API reference (rate limits, errors, chat completions, responses), Anthropic API
+ * reference (rate limits, errors, messages), Azure OpenAI quotas, RFC 9110 (Retry-After).
+ */
+#ifndef PROVIDER_H
+#define PROVIDER_H
+
+#include "json.h"
+
+#include <stdint.h>
+
+struct buf;
+
+/* Is this response header one that the functions below are asked for: a rate limit, when to try
+ * again, or the request's id (x-request-id, request-id)? The name may be in any case. */
+bool provider_wants_header(const char *name, size_t length);
+
+/*
+ * Append the JSON object of the rate-limit headers among the given header lines ("Name: value",
+ * each ended by CR LF or LF), as lb.ratelimit holds it:
+ * {"limit_requests","remaining_requests","reset_requests","limit_tokens","remaining_tokens",
+ * "reset_tokens","limit_input_tokens",...,"limit_output_tokens",...,"retry_after","should_retry"},
+ * counts as integers, resets and retry_after in seconds from now (decimals to the millisecond,
+ * never negative, rounded up), should_retry a boolean; only what was there and could be read.
+ * Negative counts, and kinds with a limit of 0, mean "unknown" (Azure) and are left out;
+ * retry-after-ms goes before retry-after. wall is now in nanoseconds since 1970, for headers that
+ * carry a date. Returns whether there were any; if not, nothing is appended.
+ */
+bool provider_ratelimit(struct buf *out, const char *headers, size_t length, int64_t wall);
+
+/* The value of the header line with this name (lower case), or at == NULL. White space around the
+ * value is left out. */
+struct json_span provider_header(const char *headers, size_t length, const char *name);
+
+/*
+ * A duration as providers spell it: Go ("6m0s", "12ms", "1h16m0.667s"), seconds ("57.238s", "20"),
+ * or a date (RFC 3339, or an HTTP date of RFC 9110 in any of its three forms). Returns 0 and
+ * nanoseconds from wall on, 0 for a date that has passed; or -1 for anything else, a negative
+ * number too.
+ */
+int provider_duration(const char *text, size_t length, int64_t wall, int64_t *nanoseconds);
+
+/*
+ * The error that a response body carries: OpenAI's, Anthropic's or one like them (vLLM's strings,
+ * OpenRouter's numbers, Gemini's arrays, FastAPI's detail). Appends its code and its message,
+ * either of which may stay empty. The code is the first that is there of code, details.error_code
+ * (which says what an Anthropic 429 is about), type, status; an HTTP status, as a number or as
+ * text, becomes "http_N", other numbers don't count. Returns whether there is an error: null and
+ * false are none.
+ */
+bool provider_error(struct json_span body, struct buf *code, struct buf *message);
+
+/*
+ * The text of the answer in a response body of any known API, appended to text: chat
+ * (choices[0].message.content), legacy completions (choices[0].text), Responses (the output_text
+ * parts), messages (the text blocks), Gemini (the text parts that are no thoughts). Returns NULL,
+ * or the error code for which it is no good answer, with a message appended to text instead:
+ * "truncated", "refusal", "content_filter", "no_answer". An empty string is an answer; null is
+ * none.
+ */
+const char *provider_answer(struct json_span body, struct buf *text);
+
+#endif

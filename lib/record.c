@@ -1,0 +1,166 @@
+#include "record.h"
+#include "base64.h"
+#include "buf.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void parse_object(struct record *r, const struct json_member *m)
+{
+	r->custom_id = m[0].value;
+	r->method = m[1].value;
+	r->url = m[2].value;
+	r->body = m[3].value;
+	r->response = m[5].value;
+	r->error = m[6].value;
+	r->id = m[7].value;
+	r->lb = m[8].value;
+	if (r->body.at == NULL && m[4].value.at != NULL) {
+		r->body = m[4].value;
+		r->params = true;
+	}
+	if (json_is_set(r->response) || json_is_set(r->error))
+		r->kind = RECORD_RESULT;
+	else if (json_type(r->body) == JSON_OBJECT)
+		r->kind = RECORD_REQUEST;
+}
+
+enum record_kind record_parse(struct record *r, const struct line *line, bool too_long)
+{
+	struct json_member members[] = {
+	    JSON_MEMBER("custom_id"), JSON_MEMBER("method"),   JSON_MEMBER("url"),
+	    JSON_MEMBER("body"),      JSON_MEMBER("params"),   JSON_MEMBER("response"),
+	    JSON_MEMBER("error"),     JSON_MEMBER("id"),       JSON_MEMBER("lb"),
+	};
+	size_t count = sizeof members / sizeof *members;
+
+	memset(r, 0, sizeof *r);
+	r->kind = RECORD_BAD;
+	r->number = line->number;
+	r->text = (struct json_span){line->text, line->length};
+	r->total = line->total;
+	if (too_long) {
+		r->problem = (struct json_error){line->length, "longer than --max-line"};
+		return r->kind;
+	}
+	if (json_check(line->text, line->length, &r->text, members, count, &r->problem) < 0)
+		return r->kind;
+	r->kind = RECORD_ITEM;
+	if (json_type(r->text) == JSON_OBJECT)
+		parse_object(r, members);
+	return r->kind;
+}
+
+void record_move(struct record *r, const char *copy)
+{
+	struct json_span *spans[] = {&r->custom_id, &r->method, &r->url, &r->body,
+	                             &r->response,  &r->error,  &r->id,  &r->lb};
+
+	for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
+		if (spans[i]->at != NULL)
+			spans[i]->at = copy + (spans[i]->at - r->text.at);
+	r->text.at = copy;
+}
+
+bool record_failed(const struct record *r)
+{
+	return r->kind == RECORD_BAD || json_is_set(r->error);
+}
+
+struct json_span record_lb(const struct record *r, const char *name)
+{
+	return json_get(r->lb, name);
+}
+
+void record_set(struct buf *out, const struct record *r, const struct json_edit *edits, size_t count,
+                const struct json_edit *lb_edits, size_t lb_count)
+{
+	struct json_edit all[32];
+	struct buf lb = {0};
+	struct json_span old = json_type(r->lb) == JSON_OBJECT ? r->lb : JSON_LITERAL("{}");
+
+	memcpy(all, edits, count * sizeof *edits);
+	if (lb_count > 0) {
+		json_set(&lb, old, lb_edits, lb_count);
+		all[count++] = (struct json_edit){"lb", {lb.data, lb.length}};
+	}
+	json_set(out, r->text, all, count);
+	buf_free(&lb);
+}
+
+void record_error(struct buf *out, const char *code, const char *message, size_t length)
+{
+	buf_adds(out, "{\"code\":");
+	json_quote(out, code, strlen(code));
+	buf_adds(out, ",\"message\":");
+	json_quote(out, message, length);
+	buf_addc(out, '}');
+}
+
+/* A record for what cannot carry members of its own. */
+static void fail_raw(struct buf *out, const struct record *r, const char *code, const char *message)
+{
+	struct buf text = {0};
+
+	buf_addf(&text, "line %" PRIu64 ": %s", r->number, message);
+	buf_adds(out, "{\"custom_id\":null,\"response\":null,\"error\":{\"code\":");
+	json_quote(out, code, strlen(code));
+	buf_adds(out, ",\"message\":");
+	json_quote(out, text.data, text.length);
+	buf_addf(out, ",\"line\":%" PRIu64 ",\"raw\":", r->number);
+	if (json_quote(out, r->text.at, r->text.length)) {
+		buf_adds(out, ",\"raw_base64\":\"");
+		base64_encode(out, r->text.at, r->text.length);
+		buf_addc(out, '"');
+	}
+	if (r->total > r->text.length && r->kind == RECORD_BAD)
+		buf_addf(out, ",\"raw_bytes\":%" PRIu64, r->total);
+	buf_adds(out, "}}");
+	buf_free(&text);
+}
+
+void record_fail(struct buf *out, const struct record *r, const char *code, const char *message)
+{
+	if (r->kind == RECORD_BAD || json_type(r->text) != JSON_OBJECT) {
+		fail_raw(out, r, code, message);
+		return;
+	}
+	struct buf error = {0};
+	record_error(&error, code, message, strlen(message));
+	struct json_edit edits[2] = {{"error", {error.data, error.length}}, {"response", JSON_LITERAL("null")}};
+	bool add_response = r->kind == RECORD_REQUEST || (r->kind == RECORD_RESULT && r->response.at == NULL);
+	json_set(out, r->text, edits, add_response ? 2 : 1);
+	buf_free(&error);
+}
+
+void record_reject(struct buf *out, const struct record *r, const char *hint)
+{
+	struct buf message = {0};
+
+	if (r->total > r->text.length && r->problem.offset == r->text.length)
+		buf_addf(&message, "%s (%" PRIu64 " bytes)", r->problem.reason, r->total);
+	else
+		buf_addf(&message, "not JSON: %s at byte %zu", r->problem.reason, r->problem.offset + 1);
+	if (hint != NULL)
+		buf_addf(&message, "; %s", hint);
+	fail_raw(out, r, "bad_record", buf_string(&message));
+	buf_free(&message);
+}
+
+const char *record_hint(const struct record *r)
+{
+	const char *p = r->text.at;
+	const char *end = p + r->text.length;
+
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	if (p < end && *p == '[' && r->kind != RECORD_BAD)
+		return "the input looks like one big array: put  jq -c '.[]'  in front";
+	if (r->kind != RECORD_BAD || p == end)
+		return NULL;
+	if (*p == '[')
+		return "the input looks like one big array: put  jq -c '.[]'  in front";
+	if (*p == '{' && r->problem.offset >= r->text.length)
+		return "the input looks like pretty-printed JSON: put  jq -c .  in front";
+	return NULL;
+}

@@ -1,0 +1,460 @@
+/* The loop: input, output, records that wait, signals, and the end. */
+#include "stage.h"
+#include "clock.h"
+#include "interrupt.h"
+#include "mem.h"
+#include "meter.h"
+#include "msg.h"
+#include "stage_state.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct stage *stage_new(const struct stage_options *options, const struct stage_jobs *jobs,
+                        void *context)
+{
+	struct stage *s = mem_zero(1, sizeof *s);
+
+	s->options = *options;
+	s->jobs = *jobs;
+	s->context = context;
+	s->child = (struct child){0, -1, -1};
+	line_init(&s->in, STDIN_FILENO, options->max_line);
+	out_init(&s->out, STDOUT_FILENO);
+	s->spool = spool_new(SPOOL_MEMORY);
+	s->holds = hold_new(s->spool);
+	s->flights = flight_new(s->spool);
+	if (options->keep_order)
+		s->order = order_new(&s->out, s->spool);
+	return s;
+}
+
+void stage_free(struct stage *s)
+{
+	if (s == NULL)
+		return;
+	order_free(s->order);
+	flight_free(s->flights);
+	hold_free(s->holds);
+	spool_free(s->spool);
+	line_free(&s->from);
+	line_free(&s->in);
+	buf_free(&s->feed.pending);
+	buf_free(&s->out.pending);
+	buf_free(&s->key);
+	buf_free(&s->text);
+	free(s);
+}
+
+void stage_raise(struct stage *s, int status)
+{
+	if (status > s->status)
+		s->status = status;
+}
+
+void stage_fatal(struct stage *s, int status)
+{
+	stage_raise(s, status);
+	s->fatal = true;
+}
+
+bool stage_stopping(const struct stage *s)
+{
+	return s->stopping;
+}
+
+size_t stage_held(const struct stage *s)
+{
+	return hold_count(s->holds);
+}
+
+size_t stage_in_flight(const struct stage *s)
+{
+	return flight_count(s->flights);
+}
+
+/* A line for stdout, in its turn. */
+static void put_line(struct stage *s, uint64_t sequence, struct json_span line)
+{
+	if (s->order == NULL) {
+		if (line.at != NULL)
+			out_line(&s->out, line.at, line.length);
+	} else if (order_put(s->order, sequence, line) < 0) {
+		msg_warn("temporary file for records that wait for their turn: %s", strerror(errno));
+		stage_fatal(s, STATUS_SYSTEM);
+	}
+}
+
+void stage_emit(struct stage *s, uint64_t sequence, struct json_span line, bool failed)
+{
+	struct meter *m = s->options.meter;
+	struct json_span lb = {NULL, 0};
+
+	if (m->progress || m->verbose)
+		lb = json_get(line, "lb");
+	meter_count(m, failed, lb);
+	put_line(s, sequence, line);
+}
+
+void stage_emit_record(struct stage *s, uint64_t sequence, const struct record *r)
+{
+	meter_count(s->options.meter, record_failed(r), r->lb);
+	put_line(s, sequence, r->text);
+}
+
+void stage_skip(struct stage *s, uint64_t sequence)
+{
+	put_line(s, sequence, (struct json_span){NULL, 0});
+}
+
+void stage_forward(struct stage *s, uint64_t sequence, struct json_span custom_id,
+                   struct json_span line, const void *note, size_t note_length)
+{
+	if (s->options.command != NULL)
+		stage_child_send(s, sequence, custom_id, line, note, note_length);
+	else
+		stage_emit(s, sequence, line, false);
+}
+
+void stage_hold(struct stage *s, uint64_t sequence, struct json_span line, int64_t until,
+                const void *note, size_t note_length)
+{
+	if (hold_add(s->holds, until, sequence, false, line, note, note_length) < 0) {
+		msg_warn("temporary file for records that wait: %s", strerror(errno));
+		stage_fatal(s, STATUS_SYSTEM);
+	}
+}
+
+/* Emit the record as failed, without asking a job. */
+static void fail_record(struct stage *s, uint64_t sequence, const struct record *r, const char *code,
+                        const char *message)
+{
+	struct buf text = {0};
+	record_fail(&text, r, code, message);
+	stage_emit(s, sequence, (struct json_span){text.data, text.length}, true);
+	buf_free(&text);
+}
+
+void stage_lost(struct stage *s, struct stage_flight *flight)
+{
+	struct buf text = {0};
+	struct record r;
+	struct line line = {flight->request.at, flight->request.length, 0, flight->request.length};
+
+	record_parse(&r, &line, false);
+	if (s->giving_up || s->stopping)
+		record_fail(&text, &r, "cancelled", "interrupted before an answer came");
+	else
+		record_fail(&text, &r, "command_died", "the command ended without answering this record");
+	line = (struct line){text.data, text.length, 0, text.length};
+	record_parse(&r, &line, false);
+	flight->lost = true;
+	s->jobs.result(s, s->context, &r, flight->sequence, flight);
+	buf_free(&text);
+}
+
+/* Is the record this tool's request, if it comes on stdin? */
+static bool is_request(const struct stage *s, const struct record *r)
+{
+	if (s->options.command != NULL)
+		return true;
+	if (s->options.items)
+		return r->kind == RECORD_ITEM || r->custom_id.at == NULL;
+	return r->kind == RECORD_REQUEST;
+}
+
+static void reject(struct stage *s, const struct record *r, uint64_t sequence)
+{
+	const char *hint = s->sequence == 1 ? record_hint(r) : NULL;
+	struct buf text = {0};
+
+	if (hint != NULL)
+		msg_warn("line %llu: %s", (unsigned long long)r->number, hint);
+	record_reject(&text, r, hint);
+	stage_emit(s, sequence, (struct json_span){text.data, text.length}, true);
+	buf_free(&text);
+}
+
+static void handle_line(struct stage *s, const struct line *line, bool too_long)
+{
+	struct record r;
+	uint64_t sequence = s->sequence++;
+
+	if (record_parse(&r, line, too_long) == RECORD_BAD)
+		reject(s, &r, sequence);
+	else if (is_request(s, &r) && s->stopping)
+		fail_record(s, sequence, &r, "cancelled", "interrupted before it was sent");
+	else if (is_request(s, &r))
+		s->jobs.request(s, s->context, &r, sequence, NULL, 0);
+	else if (r.kind == RECORD_RESULT && s->jobs.result != NULL)
+		s->jobs.result(s, s->context, &r, sequence, NULL);
+	else if (r.kind == RECORD_ITEM && s->jobs.other != NULL)
+		s->jobs.other(s, s->context, &r, sequence);
+	else
+		stage_emit_record(s, sequence, &r);
+}
+
+/* May another line be taken from the input? */
+static bool wants_input(const struct stage *s)
+{
+	if (s->input_ended || s->fatal || out_pending(&s->out) >= OUT_FULL)
+		return false;
+	if (s->options.engine != NULL && s->options.engine->room(s->context) == 0)
+		return false;
+	return s->options.command == NULL || stage_child_has_room(s);
+}
+
+static void end_input(struct stage *s)
+{
+	s->input_ended = true;
+	if (s->finished)
+		return;
+	s->finished = true;
+	if (s->jobs.finish != NULL)
+		s->jobs.finish(s, s->context, s->stopping);
+}
+
+/* Take the lines that are in memory. */
+static void take_lines(struct stage *s)
+{
+	struct line line;
+	enum line_state state;
+
+	while (wants_input(s) && (state = line_next(&s->in, &line)) != LINE_NONE) {
+		if (state == LINE_END)
+			end_input(s);
+		else
+			handle_line(s, &line, state == LINE_TOO_LONG);
+	}
+}
+
+static void read_input(struct stage *s)
+{
+	const struct stage_engine *engine = s->options.engine;
+	size_t most = LINE_READ_BULK;
+
+	/* With requests in flight, not much more is read than there is room for: what waits here has
+	 * passed any limit on the rate that stands before us. */
+	if (engine != NULL && engine->in_flight(s->context) > 0) {
+		most = engine->room(s->context) * 1024;
+		if (most < LINE_READ_PAGE)
+			most = LINE_READ_PAGE;
+		if (most > LINE_READ_BULK)
+			most = LINE_READ_BULK;
+	}
+	if (line_fill(&s->in, most) < 0) {
+		msg_warn("stdin: %s", strerror(errno));
+		stage_raise(s, STATUS_SYSTEM);
+		s->in.ended = true;
+	}
+}
+
+/* A held record's time has come, or it is cancelled. */
+static void release_one(struct stage *s)
+{
+	struct held held;
+	struct record r;
+
+	buf_clear(&s->text);
+	if (hold_take(s->holds, &held, &s->text) < 0) {
+		msg_warn("temporary file for records that wait: %s", strerror(errno));
+		stage_fatal(s, STATUS_SYSTEM);
+		return;
+	}
+	struct buf text = s->text; /* a job may hold the next one */
+	s->text = (struct buf){0};
+	struct line line = {text.data, text.length, 0, text.length};
+	record_parse(&r, &line, false);
+	if (held.forward && (s->stopping || s->dead)) {
+		struct stage_flight flight = {held.sequence, r.text, held.note.data, held.note.length, true};
+		stage_lost(s, &flight);
+	} else if (held.forward) {
+		stage_child_send(s, held.sequence, r.custom_id, r.text, held.note.data, held.note.length);
+	} else if (s->stopping) {
+		fail_record(s, held.sequence, &r, "cancelled", "interrupted while it waited");
+	} else {
+		s->jobs.request(s, s->context, &r, held.sequence, held.note.data, held.note.length);
+	}
+	buf_free(&held.note);
+	buf_free(&text);
+}
+
+static void release_due(struct stage *s)
+{
+	int64_t now = clock_now();
+
+	while (!s->fatal && hold_next(s->holds) <= now) {
+		bool blocked = s->options.command != NULL && !s->stopping && !stage_child_has_room(s);
+		if (blocked)
+			break;
+		release_one(s);
+	}
+}
+
+/* Stop reading. What was read but not begun, and what waits, is cancelled. */
+void stage_stop(struct stage *s)
+{
+	struct line line;
+	enum line_state state;
+
+	if (s->stopping)
+		return;
+	s->stopping = true;
+	stage_raise(s, STATUS_STOPPED);
+	while ((state = line_next(&s->in, &line)) == LINE_OK || state == LINE_TOO_LONG)
+		handle_line(s, &line, state == LINE_TOO_LONG);
+	end_input(s);
+	while (!s->fatal && hold_count(s->holds) > 0)
+		release_one(s);
+}
+
+static void handle_signals(struct stage *s)
+{
+	interrupt_drain();
+	if (interrupt_count() >= 1)
+		stage_stop(s);
+	if (interrupt_count() >= 2 && !s->giving_up) {
+		s->giving_up = true;
+		if (s->options.command != NULL)
+			stage_child_give_up(s);
+		if (s->options.engine != NULL)
+			s->options.engine->cancel(s->context);
+	}
+}
+
+/* Has everything come out that can? */
+static bool is_done(const struct stage *s)
+{
+	if (!s->finished || hold_count(s->holds) > 0 || s->child.pid > 0)
+		return false;
+	return s->options.engine == NULL || s->options.engine->in_flight(s->context) == 0;
+}
+
+static void write_output(struct stage *s, enum out_mode mode)
+{
+	if (out_write(&s->out, mode) == 0)
+		return;
+	if (s->out.error != EPIPE)
+		msg_warn("stdout: %s", strerror(s->out.error));
+	stage_fatal(s, STATUS_SYSTEM);
+}
+
+/* Milliseconds until something is due, rounded up; -1 for never. */
+static int time_left(const struct stage *s)
+{
+	int64_t due = meter_deadline(s->options.meter);
+	bool can_release = s->options.command == NULL || stage_child_has_room(s);
+
+	if (can_release && hold_next(s->holds) < due)
+		due = hold_next(s->holds);
+	if (s->options.engine != NULL) {
+		int64_t deadline = s->options.engine->deadline(s->context);
+		due = deadline < due ? deadline : due;
+	}
+	if (due == INT64_MAX)
+		return -1;
+	int64_t left = due - clock_now();
+	if (left <= 0)
+		return 0;
+	int64_t ms = (left + CLOCK_MS - 1) / CLOCK_MS;
+	return ms < 60000 ? (int)ms : 60000;
+}
+
+enum { POLL_SIGNAL, POLL_IN, POLL_OUT, POLL_FEED, POLL_FROM, POLL_ENGINE, POLL_COUNT };
+
+/* What to wait for, apart from the outputs. */
+static void fill_poll(const struct stage *s, struct pollfd fds[POLL_COUNT])
+{
+	for (int i = 0; i < POLL_COUNT; i++)
+		fds[i] = (struct pollfd){-1, POLLIN, 0};
+	fds[POLL_SIGNAL].fd = interrupt_fd();
+	if (wants_input(s))
+		fds[POLL_IN].fd = STDIN_FILENO;
+	if (s->child.out >= 0 && out_pending(&s->out) < OUT_FULL)
+		fds[POLL_FROM].fd = s->child.out;
+	if (s->options.engine != NULL)
+		fds[POLL_ENGINE].fd = s->options.engine->descriptor(s->context);
+	/* Without POLLOUT it still shows that the reader has gone. */
+	fds[POLL_OUT] = (struct pollfd){STDOUT_FILENO, 0, 0};
+}
+
+/* Poll; before it comes to waiting, what has gathered is written. */
+static int poll_or_write(struct stage *s, struct pollfd fds[POLL_COUNT])
+{
+	if (out_pending(&s->out) > 0 || out_pending(&s->feed) > 0) {
+		int ready = poll(fds, POLL_COUNT, 0);
+		if (ready != 0)
+			return ready;
+		write_output(s, OUT_TRY);
+		if (s->options.command != NULL)
+			stage_child_feed(s, true);
+		if (out_pending(&s->out) > 0)
+			fds[POLL_OUT].events = POLLOUT;
+		if (s->child.in >= 0 && out_pending(&s->feed) > 0)
+			fds[POLL_FEED] = (struct pollfd){s->child.in, POLLOUT, 0};
+		if (wants_input(s))
+			fds[POLL_IN].fd = STDIN_FILENO;
+	}
+	return s->fatal ? 0 : poll(fds, POLL_COUNT, time_left(s));
+}
+
+/* Wait until something can be done, and do the reading. */
+static void wait_and_read(struct stage *s)
+{
+	struct pollfd fds[POLL_COUNT];
+
+	fill_poll(s, fds);
+	if (poll_or_write(s, fds) < 0) {
+		if (errno == EINTR)
+			return;
+		msg_warn("poll: %s", strerror(errno));
+		stage_fatal(s, STATUS_SYSTEM);
+		return;
+	}
+	if (fds[POLL_SIGNAL].revents != 0)
+		handle_signals(s);
+	if ((fds[POLL_OUT].revents & POLLERR) != 0)
+		stage_fatal(s, STATUS_SYSTEM);
+	if (fds[POLL_IN].revents != 0 && !s->fatal)
+		read_input(s);
+	if (fds[POLL_FROM].revents != 0 && !s->fatal && s->child.out >= 0)
+		stage_child_read(s);
+}
+
+int stage_run(struct stage *s)
+{
+	struct meter *m = s->options.meter;
+
+	interrupt_init();
+	if (s->options.command != NULL && stage_child_start(s) < 0)
+		return STATUS_USAGE;
+	meter_start(m, clock_now());
+	while (!s->fatal) {
+		take_lines(s);
+		release_due(s);
+		if (s->options.engine != NULL)
+			s->options.engine->run(s->context);
+		if (s->options.command != NULL)
+			stage_child_feed(s, false);
+		if (out_pending(&s->out) >= OUT_FULL)
+			write_output(s, OUT_TRY);
+		meter_tick(m, clock_now());
+		if (s->fatal || is_done(s))
+			break;
+		wait_and_read(s);
+	}
+	if (s->fatal)
+		child_stop(&s->child);
+	if (s->out.error == 0)
+		write_output(s, OUT_WAIT);
+	if (out_close(&s->out) < 0 && !s->fatal) {
+		msg_warn("stdout: %s", strerror(errno));
+		stage_raise(s, STATUS_SYSTEM);
+	}
+	meter_end(m, clock_now());
+	stage_raise(s, m->failed > 0 ? STATUS_FAILED : STATUS_OK);
+	return s->status;
+}

@@ -1,0 +1,253 @@
+/* The command that a stage is wrapped around: starting, feeding, reading, and its death. */
+#include "mem.h"
+#include "msg.h"
+#include "stage_state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* After this many deaths in a row without one answer it is not started again. */
+#define BARREN_MOST 3
+
+int stage_child_start(struct stage *s)
+{
+	char *const *argv = s->options.command;
+
+	if (child_start(&s->child, argv, s->options.pipe_size) < 0) {
+		msg_warn("cannot run %s: %s", argv[0], strerror(errno));
+		return -1;
+	}
+	out_init(&s->feed, s->child.in);
+	/* Lines may have grown on their way through the command: what it writes is limited only so
+	 * that memory is bounded. */
+	size_t max = s->options.max_line > (size_t)256 << 20 ? s->options.max_line : (size_t)256 << 20;
+	line_init(&s->from, s->child.out, max);
+	s->answers = 0;
+	return 0;
+}
+
+bool stage_child_has_room(const struct stage *s)
+{
+	size_t ahead = s->options.pipe_size > 0 ? (size_t)s->options.pipe_size : OUT_FULL;
+	if (s->dead || s->child.pid == 0)
+		return true;
+	return s->child.in >= 0 && out_pending(&s->feed) < ahead;
+}
+
+/* The stdin of the command is closed for good, by us or because it would not read on. */
+static void close_feed(struct stage *s)
+{
+	buf_free(&s->feed.pending);
+	s->feed.sent = 0;
+	child_close_in(&s->child);
+}
+
+/* Append the line with another custom_id, "lb-N" (N never used before), and make its key. */
+static void make_up_id(struct stage *s, struct json_span line, struct buf *renamed)
+{
+	char id[64];
+	int n = snprintf(id, sizeof id, "\"lb-%ld-%" PRIu64 "\"", (long)getpid(), ++s->made_up);
+	struct json_edit edit = {"custom_id", {id, (size_t)n}};
+
+	json_set(renamed, line, &edit, 1);
+	flight_key(&s->key, edit.value);
+}
+
+void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custom_id,
+                      struct json_span line, const void *note, size_t note_length)
+{
+	struct buf renamed = {0};
+	struct flight *f;
+
+	if (s->dead) {
+		struct stage_flight flight = {sequence, line, note, note_length, true};
+		stage_lost(s, &flight);
+		return;
+	}
+	if (s->child.in < 0) {
+		if (hold_add(s->holds, 0, sequence, true, line, note, note_length) < 0)
+			goto full;
+		return;
+	}
+	flight_key(&s->key, custom_id);
+	bool rename = s->key.length == 0 || flight_find(s->flights, &s->key) != NULL;
+	if (rename)
+		make_up_id(s, line, &renamed);
+	if (flight_add(s->flights, &s->key, line, &f) < 0)
+		goto full;
+	f->sequence = sequence;
+	buf_add(&f->note, note, note_length);
+	if (rename) {
+		f->own_id = mem_copy(custom_id.at, custom_id.length);
+		line = (struct json_span){renamed.data, renamed.length};
+	}
+	out_line(&s->feed, line.at, line.length);
+	buf_free(&renamed);
+	return;
+full:
+	buf_free(&renamed);
+	msg_warn("temporary file for records in flight: %s", strerror(errno));
+	stage_fatal(s, STATUS_SYSTEM);
+}
+
+/* Take a record out of the table and tell the result job. answer is NULL when none came. */
+static void settle(struct stage *s, struct flight *f, const struct record *answer)
+{
+	struct buf request = {0};
+	struct buf note = f->note;
+	struct stage_flight flight = {.sequence = f->sequence, .lost = answer == NULL};
+
+	f->note = (struct buf){0};
+	if (spool_get(&f->request, &request) < 0) {
+		msg_warn("temporary file for records in flight: %s", strerror(errno));
+		stage_fatal(s, STATUS_SYSTEM);
+	}
+	flight_remove(s->flights, f);
+	flight.request = (struct json_span){request.data, request.length};
+	flight.note = note.data;
+	flight.note_length = note.length;
+	if (!s->fatal && answer == NULL)
+		stage_lost(s, &flight);
+	else if (!s->fatal)
+		s->jobs.result(s, s->context, answer, flight.sequence, &flight);
+	buf_free(&request);
+	buf_free(&note);
+}
+
+/* A record that went under a made-up id gets its own back. */
+static void settle_renamed(struct stage *s, struct flight *f, const struct record *r)
+{
+	struct json_edit edit = {"custom_id", {NULL, 0}};
+	struct buf own = {0};
+	struct record renamed;
+
+	if (f->own_id[0] != '\0')
+		edit.value = (struct json_span){f->own_id, strlen(f->own_id)};
+	json_set(&own, r->text, &edit, 1);
+	struct line line = {own.data, own.length, r->number, own.length};
+	record_parse(&renamed, &line, false);
+	settle(s, f, &renamed);
+	buf_free(&own);
+}
+
+static void stray_line(struct stage *s, const struct record *r, const char *why)
+{
+	if (s->strays++ < 3)
+		msg_warn("%s wrote a line that %s, left out: %.*s", s->options.command[0], why,
+		         r->text.length < 60 ? (int)r->text.length : 60, r->text.at);
+}
+
+static void handle_answer(struct stage *s, const struct line *line, bool too_long)
+{
+	struct record r;
+
+	if (record_parse(&r, line, too_long) == RECORD_BAD) {
+		stray_line(s, &r, "is no record");
+		return;
+	}
+	flight_key(&s->key, r.custom_id);
+	struct flight *f = flight_find(s->flights, &s->key);
+	if (f == NULL) {
+		stray_line(s, &r, "answers no record it was given");
+		return;
+	}
+	s->answers++;
+	if (f->own_id != NULL)
+		settle_renamed(s, f, &r);
+	else
+		settle(s, f, &r);
+}
+
+static void lose_all(struct stage *s)
+{
+	struct flight *f;
+	while (!s->fatal && (f = flight_any(s->flights)) != NULL)
+		settle(s, f, NULL);
+}
+
+/* Say how it ended, and what that means for our own exit status. */
+static void judge_end(struct stage *s, int status, bool clean)
+{
+	const char *name = s->options.command[0];
+	size_t left = flight_count(s->flights);
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+	if (!clean) {
+		if (code < 0)
+			msg_warn("%s was killed by signal %d, with %zu records in it", name,
+			         WTERMSIG(status), left);
+		else
+			msg_warn("%s ended with status %d, with %zu records in it", name, code, left);
+	}
+	if (code == STATUS_USAGE || code == STATUS_STOPPED || code == STATUS_SYSTEM)
+		stage_raise(s, code);
+	else if (!clean && s->dead)
+		stage_raise(s, STATUS_SYSTEM);
+}
+
+/* The command has closed its stdout. */
+static void child_ended(struct stage *s)
+{
+	bool clean = s->child.in < 0 && s->feed.error == 0 && flight_count(s->flights) == 0;
+
+	close_feed(s);
+	child_close_out(&s->child);
+	line_free(&s->from);
+	int status = child_wait(&s->child);
+	s->barren = clean || s->answers > 0 ? 0 : s->barren + 1;
+	if (!clean && (!s->options.restart || s->barren >= BARREN_MOST || s->stopping))
+		s->dead = true;
+	judge_end(s, status, clean);
+	lose_all(s);
+}
+
+void stage_child_read(struct stage *s)
+{
+	struct line line;
+	enum line_state state;
+
+	if (line_fill(&s->from, LINE_READ_BULK) < 0) {
+		msg_warn("reading from %s: %s", s->options.command[0], strerror(errno));
+		stage_fatal(s, STATUS_SYSTEM);
+		return;
+	}
+	while (!s->fatal && (state = line_next(&s->from, &line)) != LINE_NONE) {
+		if (state == LINE_END) {
+			child_ended(s);
+			return;
+		}
+		handle_answer(s, &line, state == LINE_TOO_LONG);
+	}
+}
+
+void stage_child_feed(struct stage *s, bool about_to_wait)
+{
+	if (s->child.pid == 0 && !s->dead && hold_next(s->holds) <= 0 && stage_child_start(s) < 0)
+		s->dead = true;
+	if (s->child.in < 0)
+		return;
+	bool last = s->finished && hold_count(s->holds) == 0;
+	if ((last || out_pending(&s->feed) >= OUT_FULL || about_to_wait) && out_write(&s->feed, OUT_TRY) < 0) {
+		close_feed(s); /* it reads no more; its end will show what it made of the rest */
+		return;
+	}
+	bool more = s->options.feeds_again && !s->options.rounds && flight_count(s->flights) > 0;
+	if (last && out_pending(&s->feed) == 0 && !more)
+		close_feed(s);
+}
+
+void stage_child_give_up(struct stage *s)
+{
+	close_feed(s);
+	if (s->child.pid > 0) {
+		child_stop(&s->child);
+		line_free(&s->from);
+	}
+	s->dead = true;
+	lose_all(s);
+}

@@ -1,0 +1,70 @@
+/* stage_state: what the parts of the stage runner share; for stage*.c only. */
+#ifndef STAGE_STATE_H
+#define STAGE_STATE_H
+
+#include "buf.h"
+#include "child.h"
+#include "flight.h"
+#include "hold.h"
+#include "line.h"
+#include "order.h"
+#include "out.h"
+#include "stage.h"
+
+struct stage {
+	struct stage_options options;
+	struct stage_jobs jobs;
+	void *context;
+
+	struct line_reader in;
+	bool input_ended; /* no more is read: end of input, a signal, or stage_stop */
+	bool finished;    /* the finish job has run */
+	bool stopping;    /* ...before the end of the input */
+	bool giving_up;   /* a second signal: nothing more is waited for */
+	uint64_t sequence;
+
+	struct out out;
+	struct order *order; /* or NULL */
+	struct spool *spool;
+	struct hold_queue *holds;
+
+	/* The command, in wrap form. */
+	struct child child;
+	bool dead;               /* it died and is not started again */
+	unsigned barren;         /* starts in a row that ended in death without an answer */
+	uint64_t answers;        /* since it was started */
+	uint64_t strays;         /* lines of it that answer nothing */
+	struct out feed;         /* to its stdin */
+	struct line_reader from; /* from its stdout */
+	struct flight_table *flights;
+	uint64_t made_up; /* ids given so far */
+
+	int status; /* the least that the run ends with */
+	bool fatal; /* end it now */
+	struct buf key, text;
+};
+
+/* Start the command. Returns 0, or -1 after a message. */
+int stage_child_start(struct stage *s);
+
+/* Send a line to the command, now or when it runs again. */
+void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custom_id,
+                      struct json_span line, const void *note, size_t note_length);
+
+/* Read what the command has written, and settle its end. */
+void stage_child_read(struct stage *s);
+
+/* Write what it takes without waiting, if much has gathered, all has, or it comes to waiting; close its
+ * stdin when nothing more can come. Starts it again when something waits for that. */
+void stage_child_feed(struct stage *s, bool about_to_wait);
+
+/* Stop it; what was in it comes out as lost. */
+void stage_child_give_up(struct stage *s);
+
+/* May the command be sent another line now? */
+bool stage_child_has_room(const struct stage *s);
+
+/* A request that got no answer: a failed result for it goes through the result job. */
+void stage_lost(struct stage *s, struct stage_flight *flight);
+
+#endif

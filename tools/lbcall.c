@@ -1,0 +1,398 @@
+/*
+ * lbcall: requests to results, over HTTP, many at a time.
+ *
+ * Input: request records (lb-record(5)). Results pass through untouched; anything else fails.
+ * Output: for each request its result, as it comes in, or with -k in input order.
+ * State: none.
+ */
+#include "buf.h"
+#include "cli.h"
+#include "clock.h"
+#include "credentials.h"
+#include "http.h"
+#include "mem.h"
+#include "msg.h"
+#include "provider.h"
+#include "record.h"
+#include "reply.h"
+#include "stage.h"
+#include "target.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+
+#define REST_AFTER_429 (5 * CLOCK_SEC)
+#define REST_AFTER_401 (600 * CLOCK_SEC)
+#define STALL_TIMEOUT  (120 * CLOCK_SEC)
+
+/* A request in flight. */
+struct call {
+	struct call *next_free;
+	struct buf line;
+	struct record record; /* spans of line */
+	uint64_t sequence;
+	enum target_style style;
+	size_t key;
+};
+
+struct lbcall {
+	struct cli_shared shared;
+	struct http_options http_options;
+	struct credentials_options credential_options;
+	const char *base_url;
+	char **origins;
+	size_t origin_count;
+	bool keep_order, dry_run;
+
+	struct stage *stage;
+	struct http *http;
+	struct target_table *targets;
+	struct credentials *credentials;
+	struct call *free_calls;
+	struct buf result;
+	uint64_t run, count; /* for ids */
+	bool key_missing;    /* a request failed for want of a key */
+};
+
+enum { OPT_AUTH = CLI_LONG, OPT_ORIGIN, OPT_TIMEOUT, OPT_CONNECT, OPT_MAX_RESPONSE };
+
+static const struct cli_option options[] = {
+    {'c', "concurrency", "N", "requests in flight, 1 to 10000 (20)"},
+    {'k', "keep-order", NULL, "write results in input order"},
+    {'u', "base-url", "URL", "where paths go: http(s)://HOST[/PATH] or unix:/PATH"},
+    {'K', "key-env", "NAME[,NAME...]", "variables that hold API keys, used in turn"},
+    {OPT_AUTH, "auth", "KIND", "bearer, x-api-key, api-key or none"},
+    {'H', "header", "LINE", "add 'Name: value', or the lines of @FILE"},
+    {OPT_ORIGIN, "allow-origin", "URL", "allow records to name this scheme://host:port"},
+    {OPT_TIMEOUT, "timeout", "TIME", "for a whole request (600s)"},
+    {OPT_CONNECT, "connect-timeout", "TIME", "for connecting (10s)"},
+    {OPT_MAX_RESPONSE, "max-response", "SIZE", "largest response body, decoded (64M)"},
+    {'n', "dry-run", NULL, "print the HTTP requests, keys masked, and send none"},
+};
+
+static void add_header(struct lbcall *t, const char *line)
+{
+	struct credentials_options *c = &t->credential_options;
+	const char *mistake = credentials_check(line);
+
+	if (mistake != NULL)
+		cli_misuse("-H: %s", mistake);
+	c->extra = mem_resize(c->extra, c->extra_count + 1, sizeof *c->extra);
+	c->extra[c->extra_count++] = mem_copy(line, strlen(line));
+}
+
+static void add_headers(struct lbcall *t, const char *argument)
+{
+	struct buf text = {0};
+	char *rest, *line;
+
+	if (argument[0] != '@') {
+		add_header(t, argument);
+		return;
+	}
+	cli_text("-H", argument, &text);
+	rest = buf_string(&text);
+	while ((line = strtok_r(rest, "\r\n", &rest)) != NULL)
+		add_header(t, line);
+	buf_free(&text);
+}
+
+static void set_auth(struct lbcall *t, const char *kind)
+{
+	static const char *const kinds[] = {"bearer", "x-api-key", "api-key", "none"};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (strcmp(kind, kinds[i]) == 0)
+			t->credential_options.auth = kinds[i];
+	if (t->credential_options.auth == NULL)
+		cli_misuse("--auth wants bearer, x-api-key, api-key or none, not '%s'", kind);
+}
+
+static void set_option(void *context, int id, char *argument)
+{
+	struct lbcall *t = context;
+
+	switch (id) {
+	case 'c':
+		t->http_options.concurrency = (size_t)cli_count("-c", argument, 1, 10000);
+		break;
+	case 'k':
+		t->keep_order = true;
+		break;
+	case 'u':
+		t->base_url = argument;
+		break;
+	case 'K':
+		t->credential_options.key_names = argument;
+		break;
+	case OPT_AUTH:
+		set_auth(t, argument);
+		break;
+	case 'H':
+		add_headers(t, argument);
+		break;
+	case OPT_ORIGIN:
+		t->origins = mem_resize(t->origins, t->origin_count + 1, sizeof *t->origins);
+		t->origins[t->origin_count++] = argument;
+		break;
+	case OPT_TIMEOUT:
+		t->http_options.timeout = cli_duration("--timeout", argument);
+		break;
+	case OPT_CONNECT:
+		t->http_options.connect_timeout = cli_duration("--connect-timeout", argument);
+		break;
+	case OPT_MAX_RESPONSE:
+		t->http_options.max_response = (size_t)cli_size("--max-response", argument, 1, 1 << 30);
+		break;
+	case 'n':
+		t->dry_run = true;
+		break;
+	}
+}
+
+static void fail(struct lbcall *t, const struct record *r, uint64_t sequence, const char *code,
+                 const char *message)
+{
+	buf_clear(&t->result);
+	record_fail(&t->result, r, code, message);
+	stage_emit(t->stage, sequence, (struct json_span){t->result.data, t->result.length}, true);
+}
+
+static struct call *new_call(struct lbcall *t, const struct record *r, uint64_t sequence)
+{
+	struct call *call = t->free_calls;
+
+	if (call != NULL)
+		t->free_calls = call->next_free;
+	else
+		call = mem_zero(1, sizeof *call);
+	buf_clear(&call->line);
+	buf_add(&call->line, r->text.at, r->text.length);
+	call->record = *r;
+	record_move(&call->record, call->line.data);
+	call->sequence = sequence;
+	return call;
+}
+
+/* Instead of sending: the request as it would go out. */
+static void print_request(struct lbcall *t, const struct record *r, uint64_t sequence,
+                          const struct target *target)
+{
+	struct buf *out = &t->result;
+	const char *host = strstr(target->url, "://") + 3;
+	const char *path = strchr(host, '/');
+
+	buf_clear(out);
+	buf_addf(out, "POST %s HTTP/1.1\nHost: %.*s\n", path != NULL ? path : "/",
+	         path != NULL ? (int)(path - host) : (int)strlen(host), host);
+	credentials_describe(t->credentials, target, out);
+	buf_addf(out, "Content-Length: %zu\n\n", r->body.length);
+	buf_add(out, r->body.at, r->body.length);
+	buf_addc(out, '\n');
+	stage_emit(t->stage, sequence, (struct json_span){out->data, out->length}, false);
+}
+
+/* The request job: send it. */
+static void on_request(struct stage *s, void *context, const struct record *r, uint64_t sequence,
+                       const void *note, size_t note_length)
+{
+	struct lbcall *t = context;
+	const struct target *target = target_find(t->targets, r->url, r->params);
+	size_t key;
+
+	(void)s;
+	(void)note;
+	(void)note_length;
+	if (json_is_set(r->method) && !json_equals(r->method, "POST")) {
+		fail(t, r, sequence, "unsupported_method", "only POST is supported");
+		return;
+	}
+	if (target->error != NULL) {
+		fail(t, r, sequence, target->error, target->message);
+		return;
+	}
+	if (t->dry_run) {
+		print_request(t, r, sequence, target);
+		return;
+	}
+	const struct http_headers *headers =
+	    credentials_pick(t->credentials, target, clock_now(), &key);
+	if (headers == NULL) {
+		const char *name = credentials_names(t->credentials, target->style);
+		if (!t->key_missing)
+			msg_warn("no API key: set %s (or --auth none)", name);
+		t->key_missing = true;
+		stage_raise(t->stage, STATUS_USAGE);
+		fail(t, r, sequence, "no_api_key", "the variable for the API key is not set");
+		return;
+	}
+	struct call *call = new_call(t, r, sequence);
+	call->style = target->style;
+	call->key = key;
+	struct http_request request = {target->url, target->socket, headers, call->record.body};
+	http_post(t->http, &request, call);
+}
+
+/* Neither request nor result: nothing that can be sent. */
+static void on_other(struct stage *s, void *context, const struct record *r, uint64_t sequence)
+{
+	(void)s;
+	fail(context, r, sequence, "not_a_request",
+	     "not a request: it has no body; lbchunk makes requests of items");
+}
+
+/* The result job: a reply has come, or will not. */
+static void on_done(void *context, void *request, const struct http_reply *reply)
+{
+	struct lbcall *t = context;
+	struct call *call = request;
+	struct reply_outcome outcome;
+	char id[48];
+
+	snprintf(id, sizeof id, "call_%016" PRIx64 "_%" PRIu64, t->run, ++t->count);
+	buf_clear(&t->result);
+	reply_result(&t->result, &call->record, reply, id, clock_wall(), &outcome);
+	stage_emit(t->stage, call->sequence, (struct json_span){t->result.data, t->result.length},
+	           outcome.failed);
+	if (reply->status == 429 || reply->status == 401) {
+		int64_t rest = reply->status == 401 ? REST_AFTER_401 : REST_AFTER_429;
+		if (outcome.retry_after >= 0 && outcome.retry_after < 86400)
+			rest = (int64_t)(outcome.retry_after * (double)CLOCK_SEC);
+		credentials_rest(t->credentials, call->style, call->key, clock_now() + rest);
+	}
+	if (call->line.capacity > 65536)
+		buf_free(&call->line);
+	call->next_free = t->free_calls;
+	t->free_calls = call;
+}
+
+static size_t engine_room(void *context)
+{
+	return http_room(((struct lbcall *)context)->http);
+}
+
+static size_t engine_in_flight(void *context)
+{
+	return http_in_flight(((struct lbcall *)context)->http);
+}
+
+static int engine_descriptor(void *context)
+{
+	return http_descriptor(((struct lbcall *)context)->http);
+}
+
+static int64_t engine_deadline(void *context)
+{
+	return http_deadline(((struct lbcall *)context)->http);
+}
+
+static void engine_run(void *context)
+{
+	http_run(((struct lbcall *)context)->http, clock_now());
+}
+
+static void engine_cancel(void *context)
+{
+	http_cancel(((struct lbcall *)context)->http);
+}
+
+static const struct stage_engine engine = {engine_descriptor, engine_deadline, engine_run,
+                                           engine_room,       engine_in_flight, engine_cancel};
+
+/* Every request may have a connection of its own. */
+static void raise_file_limit(size_t concurrency)
+{
+	struct rlimit limit;
+	rlim_t want = (rlim_t)concurrency * 2 + 64;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= want)
+		return;
+	limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < concurrency + 64)
+		msg_die(STATUS_USAGE, "-c %zu needs more open files than the limit of %llu (ulimit -n)",
+		        concurrency, (unsigned long long)limit.rlim_max);
+}
+
+static void open_all(struct lbcall *t)
+{
+	char *error = NULL;
+	const char *reason;
+
+	raise_file_limit(t->http_options.concurrency);
+	t->targets = target_new(t->base_url, getenv("OPENAI_BASE_URL"), getenv("ANTHROPIC_BASE_URL"),
+	                        &error);
+	if (t->targets == NULL)
+		msg_die(STATUS_USAGE, "%s", error);
+	for (size_t i = 0; i < t->origin_count; i++)
+		if (target_allow(t->targets, t->origins[i]) < 0)
+			msg_die(STATUS_USAGE, "--allow-origin wants scheme://host[:port], not '%s'",
+			        t->origins[i]);
+	t->credentials = credentials_new(&t->credential_options, &error);
+	if (t->credentials == NULL)
+		msg_die(STATUS_USAGE, "%s", error);
+	t->http_options.wants_header = provider_wants_header;
+	t->http = http_new(&t->http_options, on_done, t, &reason);
+	if (t->http == NULL)
+		msg_die(STATUS_SYSTEM, "%s", reason);
+	if (getrandom(&t->run, sizeof t->run, 0) != (ssize_t)sizeof t->run)
+		msg_die(STATUS_SYSTEM, "getrandom: %s", strerror(errno));
+}
+
+static void close_all(struct lbcall *t)
+{
+	stage_free(t->stage);
+	http_free(t->http);
+	credentials_free(t->credentials);
+	target_free(t->targets);
+	for (struct call *call = t->free_calls, *next; call != NULL; call = next) {
+		next = call->next_free;
+		buf_free(&call->line);
+		free(call);
+	}
+	for (size_t i = 0; i < t->credential_options.extra_count; i++)
+		free(t->credential_options.extra[i]);
+	free(t->credential_options.extra);
+	free(t->origins);
+	buf_free(&t->result);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct cli_tool tool = {
+	    .synopsis = "[options] < requests > results",
+	    .purpose = "Send requests to an LLM provider over HTTP, many at a time.",
+	    .options = options,
+	    .count = sizeof options / sizeof *options,
+	    .set = set_option,
+	};
+	struct lbcall t = {
+	    .http_options = {.concurrency = 20,
+	                     .timeout = 600 * CLOCK_SEC,
+	                     .connect_timeout = 10 * CLOCK_SEC,
+	                     .stall_timeout = STALL_TIMEOUT,
+	                     .max_response = (size_t)64 << 20},
+	};
+	struct stage_jobs jobs = {.request = on_request, .other = on_other};
+
+	int operand = cli_start(argc, argv, &tool, &t, &t.shared);
+	if (operand < argc)
+		cli_misuse("unexpected operand '%s': lbcall reads stdin and wraps no command",
+		           argv[operand]);
+	open_all(&t);
+	struct stage_options stage_options = {
+	    .max_line = (size_t)t.shared.max_line,
+	    .keep_order = t.keep_order,
+	    .meter = &t.shared.meter,
+	    .engine = &engine,
+	};
+	t.stage = stage_new(&stage_options, &jobs, &t);
+	int status = stage_run(t.stage);
+	close_all(&t);
+	return status;
+}
