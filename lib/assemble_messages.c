@@ -51,11 +51,14 @@ static int take_block_event(struct merge *body, struct json_span type, struct js
 	struct json_span index = json_get(event, "index");
 	struct merge *content = merge_find(body, JSON_LITERAL("\"content\""));
 
-	if (json_equals(type, "content_block_stop"))
+	bool starts = json_equals(type, "content_block_start");
+
+	/* That a block stops says nothing new; and new kinds of events may come at any time. */
+	if (!starts && !json_equals(type, "content_block_delta"))
 		return 0;
 	if (content == NULL || json_type(index) != JSON_NUMBER)
 		return -1;
-	if (json_equals(type, "content_block_start")) {
+	if (starts) {
 		struct json_span start = json_get(event, "content_block");
 		struct merge *block = merge_element(content, index);
 		if (block == NULL || json_type(start) != JSON_OBJECT)

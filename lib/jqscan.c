@@ -61,44 +61,55 @@ static const char *scan_code(struct buf *open, const char *p, const char *end)
 	return p + 1;
 }
 
-size_t jqscan_end(const char *text, size_t n)
+/* As jqscan_end; what is still open there is left on the stack. */
+static size_t scan(const char *text, size_t n, struct buf *open)
 {
-	struct buf open = {0};
 	const char *p = text;
 	const char *end = text + n;
 
 	while (p < end) {
 		const char *next =
-		    innermost(&open) == '"' ? scan_string(&open, p, end) : scan_code(&open, p, end);
+		    innermost(open) == '"' ? scan_string(open, p, end) : scan_code(open, p, end);
 		if (next == NULL)
 			break;
 		p = next;
 	}
-	buf_free(&open);
 	return (size_t)(p - text);
+}
+
+size_t jqscan_end(const char *text, size_t n)
+{
+	struct buf open = {0};
+	size_t end = scan(text, n, &open);
+
+	buf_free(&open);
+	return end;
 }
 
 const char *jqscan_mistake(const char *text)
 {
+	static const char *const unopened[] = {"unmatched ')'", "unmatched ']'", "unmatched '}'"};
+	static const char *const unclosed[] = {"unmatched '('", "unmatched '['", "unmatched '{'",
+					       "unterminated string"};
+	static const char closing[] = ")]}\"";
 	size_t n = strlen(text);
-	struct buf quoted = {0};
-	bool invalid = json_quote(&quoted, text, n);
+	struct buf stack = {0};
+	const char *mistake = NULL;
 
-	buf_free(&quoted);
-	if (invalid)
-		return "invalid UTF-8";
 	if (text[strspn(text, " \t\r\n")] == '\0')
 		return "empty expression";
-	switch (text[jqscan_end(text, n)]) {
-	case ')':
-		return "unmatched ')'";
-	case ']':
-		return "unmatched ']'";
-	case '}':
-		return "unmatched '}'";
-	default:
-		return NULL;
+	if (json_quote(&stack, text, n)) {
+		mistake = "invalid UTF-8";
+	} else {
+		buf_clear(&stack);
+		size_t end = scan(text, n, &stack);
+		if (end < n)
+			mistake = unopened[strchr(closing, text[end]) - closing];
+		else if (stack.length > 0)
+			mistake = unclosed[strchr(closing, innermost(&stack)) - closing];
 	}
+	buf_free(&stack);
+	return mistake;
 }
 
 /* The first "\(" between p and end, or end. */

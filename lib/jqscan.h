@@ -17,7 +17,7 @@ size_t jqscan_end(const char *text, size_t n);
 
 /*
  * What keeps text, a C string, from being an expression whatever it means: static text, or NULL.
- * It is empty, not UTF-8, or closes a bracket that it did not open, so that putting it in
+ * It is empty or not UTF-8, or its brackets and quotes do not match, so that putting it between
  * parentheses would make something else of it.
  */
 const char *jqscan_mistake(const char *text);

@@ -243,9 +243,23 @@ static int cannot_index(struct json_span value, const struct step *step, struct 
 	return -1;
 }
 
+/* A whole text may have white space around it, which a value has not. */
+static struct json_span trim(struct json_span text)
+{
+	while (text.length > 0 && (is_space(*text.at) || *text.at == '\r')) {
+		text.at++;
+		text.length--;
+	}
+	while (text.length > 0 &&
+	       (is_space(text.at[text.length - 1]) || text.at[text.length - 1] == '\r'))
+		text.length--;
+	return text;
+}
+
 int path_get(const struct path *path, struct json_span input, struct json_span *value,
 	     struct buf *message)
 {
+	input = trim(input);
 	for (size_t i = 0; i < path->count; i++) {
 		const struct step *step = &path->steps[i];
 		enum json_type type = json_type(input);

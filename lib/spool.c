@@ -1,12 +1,9 @@
 #include "spool.h"
 #include "buf.h"
 #include "mem.h"
+#include "tempfile.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 struct spool_segment {
@@ -47,38 +44,13 @@ void spool_free(struct spool *s)
 
 static struct spool_segment *segment_new(void)
 {
-	const char *folder = getenv("TMPDIR");
-	char path[4096];
+	int fd = tempfile_open();
 
-	if (folder == NULL || *folder == '\0')
-		folder = "/tmp";
-	int n = snprintf(path, sizeof path, "%s/lb.XXXXXX", folder);
-	if (n < 0 || (size_t)n >= sizeof path) {
-		errno = ENAMETOOLONG;
-		return NULL;
-	}
-	int fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
 		return NULL;
-	unlink(path);
 	struct spool_segment *segment = mem_zero(1, sizeof *segment);
 	segment->fd = fd;
 	return segment;
-}
-
-static int write_at(int fd, const char *data, size_t n, uint64_t offset)
-{
-	while (n > 0) {
-		ssize_t written = pwrite(fd, data, n, (off_t)offset);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return -1;
-		data += written;
-		n -= (size_t)written;
-		offset += (uint64_t)written;
-	}
-	return 0;
 }
 
 static int put_on_disk(struct spool *s, const void *data, size_t n, struct spool_entry *entry)
@@ -93,7 +65,7 @@ static int put_on_disk(struct spool *s, const void *data, size_t n, struct spool
 			segment_free(s->current);
 		s->current = segment;
 	}
-	if (write_at(segment->fd, data, n, segment->length) < 0)
+	if (tempfile_write(segment->fd, data, n, segment->length) < 0)
 		return -1;
 	*entry = (struct spool_entry){NULL, segment, segment->length, n};
 	segment->length += n;
@@ -117,19 +89,9 @@ int spool_get(const struct spool_entry *entry, struct buf *out)
 		return 0;
 	}
 	char *to = buf_reserve(out, entry->length);
-	size_t done = 0;
-	while (done < entry->length) {
-		ssize_t n = pread(entry->segment->fd, to + done, entry->length - done,
-		                  (off_t)(entry->offset + done));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			errno = n == 0 ? EIO : errno;
-			return -1;
-		}
-		done += (size_t)n;
-	}
-	out->length += done;
+	if (tempfile_read(entry->segment->fd, to, entry->length, entry->offset) < 0)
+		return -1;
+	out->length += entry->length;
 	return 0;
 }
 
