@@ -19,7 +19,7 @@ static struct json_span keep(struct answer_set *set, const struct buf *text)
 }
 
 static struct json_span make_error(struct answer_set *set, const char *code, const char *message,
-                                   size_t length)
+				   size_t length)
 {
 	struct buf text = {0};
 	record_error(&text, code, message, length);
@@ -83,7 +83,8 @@ static int answer_number(struct json_span entry, int64_t *n)
 {
 	struct json_span number = json_get(entry, "n");
 
-	if (json_type(number) == JSON_STRING && number.length > 2 && number.at[1] >= '0' && number.at[1] <= '9')
+	if (json_type(number) == JSON_STRING && number.length > 2 && number.at[1] >= '0' &&
+	    number.at[1] <= '9')
 		number = (struct json_span){number.at + 1, number.length - 2};
 	return json_integer(number, n);
 }
@@ -98,8 +99,9 @@ static void match_answers(struct answer_set *set, struct json_span answers)
 	while (json_next(&it, NULL, &entry)) {
 		struct json_span value = json_get(entry, "answer");
 		if (answer_number(entry, &n) < 0 || n < 1 || n > (int64_t)set->count) {
-			static const char why[] = "the packed answer has a number that was not asked for, "
-			                          "so none of its numbers can be trusted";
+			static const char why[] =
+			    "the packed answer has a number that was not asked for, "
+			    "so none of its numbers can be trusted";
 			for (size_t i = 0; i < set->count; i++)
 				set->items[i].value = (struct json_span){NULL, 0};
 			fail_all(set, "answers_surplus", why, sizeof why - 1);
@@ -108,14 +110,14 @@ static void match_answers(struct answer_set *set, struct json_span answers)
 		struct answer_item *item = &set->items[n - 1];
 		if (item->value.at != NULL || item->error.at != NULL)
 			fail_item(set, (size_t)n - 1, "answer_repeated",
-			          "the packed answer has this item's number more than once");
+				  "the packed answer has this item's number more than once");
 		else if (value.at != NULL)
 			item->value = value;
 	}
 	for (size_t i = 0; i < set->count; i++)
 		if (set->items[i].value.at == NULL && set->items[i].error.at == NULL)
 			fail_item(set, i, "answer_missing",
-			          "the packed answer has none with this item's number");
+				  "the packed answer has none with this item's number");
 }
 
 static void take_packed(struct answer_set *set, const struct buf *text)
@@ -166,7 +168,8 @@ static bool take_embeddings(struct answer_set *set, struct json_span body)
 	struct json_iter it = json_iter(data);
 	int64_t index;
 
-	if (json_type(data) != JSON_ARRAY || json_get(json_element(data, 0), "embedding").at == NULL)
+	if (json_type(data) != JSON_ARRAY ||
+	    json_get(json_element(data, 0), "embedding").at == NULL)
 		return false;
 	while (json_next(&it, NULL, &entry)) {
 		vector = json_get(entry, "embedding");
@@ -176,7 +179,8 @@ static bool take_embeddings(struct answer_set *set, struct json_span body)
 	}
 	for (size_t i = 0; i < set->count; i++)
 		if (set->items[i].value.at == NULL)
-			fail_item(set, i, "answer_missing", "the response has no embedding for this item");
+			fail_item(set, i, "answer_missing",
+				  "the response has no embedding for this item");
 	return true;
 }
 
@@ -229,7 +233,8 @@ void answer_take(struct answer_set *set, const struct record *r, struct expr *fr
 	}
 	if (from == NULL && take_embeddings(set, body))
 		return;
-	const char *code = from != NULL ? own_answer(from, body, &text) : provider_answer(body, &text);
+	const char *code =
+	    from != NULL ? own_answer(from, body, &text) : provider_answer(body, &text);
 	if (code != NULL) {
 		fail_all(set, code, text.data, text.length);
 		set->again = set->count > 1;
@@ -251,7 +256,7 @@ void answer_free(struct answer_set *set)
 }
 
 void answer_line(struct buf *out, const struct answer_item *a, struct json_span custom_id,
-                 const char *into)
+		 const char *into)
 {
 	struct json_edit edit = {into, a->value};
 	struct buf wrapped = {0};

@@ -1,9 +1,9 @@
 /*
  * answer: takes a result apart into one outcome for each of its items. The other side of pack.h.
  *
- * Answers of a pack are matched by their number, never by position. A number that is missing or comes
- * twice fails its item; a number that was never asked for makes all of them doubtful, since the
- * model may have counted differently, and fails the whole pack.
+ * Answers of a pack are matched by their number, never by position. A number that is missing or
+ * comes twice fails its item; a number that was never asked for makes all of them doubtful, since
+ * the model may have counted differently, and fails the whole pack.
  */
 #ifndef ANSWER_H
 #define ANSWER_H
@@ -25,23 +25,24 @@ struct answer_item {
 struct answer_set {
 	struct answer_item *items;
 	size_t count;
-	bool again; /* a packed answer came, but not for all: the rest may be asked in smaller packs */
+	bool again; /* a packed answer came, but not for all: the rest may be asked in smaller packs
+		     */
 	char **kept; /* texts that spans point into */
 	size_t kept_count;
 };
 
 /*
- * Take a result apart. from: where the answer is in the response body, or NULL for the API's own place.
- * Spans point into the record or into the set.
+ * Take a result apart. from: where the answer is in the response body, or NULL for the API's own
+ * place. Spans point into the record or into the set.
  */
 void answer_take(struct answer_set *set, const struct record *result, struct expr *from);
 void answer_free(struct answer_set *set);
 
 /*
- * Append the line for one item: its own members with the answer under the name `into`, or with error. An
- * item that is no object becomes {"item":...}, a result without items {"custom_id":...}.
+ * Append the line for one item: its own members with the answer under the name `into`, or with
+ * error. An item that is no object becomes {"item":...}, a result without items {"custom_id":...}.
  */
 void answer_line(struct buf *out, const struct answer_item *a, struct json_span custom_id,
-                 const char *into);
+		 const char *into);
 
 #endif

@@ -12,9 +12,9 @@ struct child {
 };
 
 /*
- * Start argv (looked up in PATH). pipe_size, if not 0, asks for a smaller or larger pipe to its stdin
- * where the system can (best effort, bytes). Its signals have their default actions. Returns 0, or
- * -1 with errno: ENOENT when there is no such command.
+ * Start argv (looked up in PATH). pipe_size, if not 0, asks for a smaller or larger pipe to its
+ * stdin where the system can (best effort, bytes). Its signals have their default actions. Returns
+ * 0, or -1 with errno: ENOENT when there is no such command.
  */
 int child_start(struct child *c, char *const argv[], int pipe_size);
 

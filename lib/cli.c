@@ -43,7 +43,7 @@ static void print_option(FILE *to, const struct cli_option *o)
 	else
 		n = snprintf(left, sizeof left, "    ");
 	snprintf(left + n, sizeof left - (size_t)n, "--%s%s%s", o->name, o->argument ? " " : "",
-	         o->argument ? o->argument : "");
+		 o->argument ? o->argument : "");
 	if (strlen(left) > 28)
 		fprintf(to, "  %s\n  %28s %s\n", left, "", o->help);
 	else
@@ -121,10 +121,10 @@ static void make_tables(struct option *longs, char *shorts)
 	*shorts++ = '+'; /* stop at the first operand */
 	*shorts++ = ':';
 	for (size_t i = 0; i < current->count + SHARED; i++) {
-		const struct cli_option *o = i < current->count ? &current->options[i]
-		                                                : &shared_options[i - current->count];
+		const struct cli_option *o =
+		    i < current->count ? &current->options[i] : &shared_options[i - current->count];
 		longs[n++] = (struct option){o->name, o->argument ? required_argument : no_argument,
-		                             NULL, o->id};
+					     NULL, o->id};
 		if (o->id < CLI_LONG)
 			*shorts++ = (char)o->id;
 		if (o->id < CLI_LONG && o->argument != NULL)
@@ -135,7 +135,7 @@ static void make_tables(struct option *longs, char *shorts)
 }
 
 int cli_start(int argc, char **argv, const struct cli_tool *tool, void *context,
-              struct cli_shared *shared)
+	      struct cli_shared *shared)
 {
 	struct option *longs = mem_zero(tool->count + SHARED + 1, sizeof *longs);
 	char *shorts = mem_zero(2 * (tool->count + SHARED) + 3, 1);
@@ -175,8 +175,8 @@ int64_t cli_count(const char *option, const char *argument, int64_t least, int64
 	if (opt_count(argument, &n) < 0 || n < least || n > most) {
 		if (most == INT64_MAX)
 			cli_misuse("%s wants a number, not '%s'", option, argument);
-		cli_misuse("%s wants a number from %" PRId64 " to %" PRId64 ", not '%s'", option, least,
-		           most, argument);
+		cli_misuse("%s wants a number from %" PRId64 " to %" PRId64 ", not '%s'", option,
+			   least, most, argument);
 	}
 	return n;
 }
@@ -185,8 +185,9 @@ int64_t cli_size(const char *option, const char *argument, int64_t least, int64_
 {
 	int64_t n;
 	if (opt_size(argument, &n) < 0 || n < least || n > most)
-		cli_misuse("%s wants a size of at most %" PRId64 " bytes, such as 64k or 10M, not '%s'",
-		           option, most, argument);
+		cli_misuse("%s wants a size of at most %" PRId64
+			   " bytes, such as 64k or 10M, not '%s'",
+			   option, most, argument);
 	return n;
 }
 
@@ -194,7 +195,8 @@ int64_t cli_duration(const char *option, const char *argument)
 {
 	int64_t n;
 	if (opt_duration(argument, &n) < 0)
-		cli_misuse("%s wants a duration, such as 250ms, 30s or 5m, not '%s'", option, argument);
+		cli_misuse("%s wants a duration, such as 250ms, 30s or 5m, not '%s'", option,
+			   argument);
 	return n;
 }
 

@@ -1,7 +1,7 @@
 /*
  * cli: what every tool's command line shares. Options are a table, from which both the parser and
- * --help are made, so that they agree. Parsing stops at the first operand, since what follows may be a
- * command.
+ * --help are made, so that they agree. Parsing stops at the first operand, since what follows may
+ * be a command.
  */
 #ifndef CLI_H
 #define CLI_H
@@ -13,7 +13,7 @@
 struct buf;
 
 struct cli_option {
-	int id;               /* the short option's letter; from CLI_LONG on there is only the long one */
+	int id; /* the short option's letter; from CLI_LONG on there is only the long one */
 	const char *name;     /* the long one */
 	const char *argument; /* what its argument is called in --help; NULL if it takes none */
 	const char *help;
@@ -41,7 +41,7 @@ struct cli_shared {
  * closed), its options. Answers --help and --version. Returns the index of the first operand.
  */
 int cli_start(int argc, char **argv, const struct cli_tool *tool, void *context,
-              struct cli_shared *shared);
+	      struct cli_shared *shared);
 
 /* End with status 2: one line with the mistake, then the usage. */
 _Noreturn void cli_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -51,8 +51,8 @@ int64_t cli_count(const char *option, const char *argument, int64_t least, int64
 int64_t cli_size(const char *option, const char *argument, int64_t least, int64_t most);
 int64_t cli_duration(const char *option, const char *argument);
 
-/* The text of an option, or of the file that "@FILE" names, appended to out; one newline at a file's end
- * is left out. Ends with status 2 if it cannot be read. */
+/* The text of an option, or of the file that "@FILE" names, appended to out; one newline at a
+ * file's end is left out. Ends with status 2 if it cannot be read. */
 void cli_text(const char *option, const char *argument, struct buf *out);
 
 #endif

@@ -32,7 +32,8 @@ const char *credentials_check(const char *line)
 		if ((unsigned char)*p < 0x20 || (unsigned char)*p == 0x7f)
 			return "a header may not hold control characters";
 	for (const char *p = line; p < colon; p++)
-		if (*p == ' ' || (unsigned char)*p >= 0x80 || strchr("()<>@,;\\\"/[]?={}", *p) != NULL)
+		if (*p == ' ' || (unsigned char)*p >= 0x80 ||
+		    strchr("()<>@,;\\\"/[]?={}", *p) != NULL)
 			return "that is no header name";
 	return NULL;
 }
@@ -57,7 +58,7 @@ static bool is_given(const struct credentials *c, const char *name)
 }
 
 static struct http_headers *add(const struct credentials *c, struct http_headers *list,
-                                const char *name, const char *value)
+				const char *name, const char *value)
 {
 	struct buf line = {0};
 
@@ -77,13 +78,13 @@ static const char *key_header(const struct credentials *c, enum target_style sty
 	if (strcmp(auth, "none") == 0)
 		return NULL;
 	const char *name = strcmp(auth, "bearer") == 0      ? "Authorization:"
-	                   : strcmp(auth, "x-api-key") == 0 ? "x-api-key:"
-	                                                    : "api-key:";
+			   : strcmp(auth, "x-api-key") == 0 ? "x-api-key:"
+							    : "api-key:";
 	return is_given(c, name) ? NULL : name;
 }
 
 static struct http_headers *make_list(const struct credentials *c, enum target_style style,
-                                      const char *key)
+				      const char *key)
 {
 	struct http_headers *list = add(c, NULL, "Content-Type:", "application/json");
 	const char *name = key_header(c, style);
@@ -130,7 +131,7 @@ struct credentials *credentials_new(const struct credentials_options *options, c
 		c->lists[style] = mem_zero(count + 1, sizeof *c->lists[style]);
 		for (size_t i = 0; i <= count; i++)
 			c->lists[style][i] = make_list(c, (enum target_style)style,
-			                               i < count ? keys_value(k, i) : NULL);
+						       i < count ? keys_value(k, i) : NULL);
 	}
 	return c;
 failed:
@@ -155,7 +156,7 @@ void credentials_free(struct credentials *c)
 }
 
 const struct http_headers *credentials_pick(struct credentials *c, const struct target *target,
-                                            int64_t now, size_t *key)
+					    int64_t now, size_t *key)
 {
 	struct keys *k = keys_of(c, target->style);
 
@@ -188,16 +189,17 @@ void credentials_describe(struct credentials *c, const struct target *target, st
 	if (target->style == TARGET_ANTHROPIC && !is_given(c, "anthropic-version:"))
 		buf_adds(out, "anthropic-version: 2023-06-01\n");
 	if (name != NULL && keys_count(keys_of(c, target->style)) > 0)
-		buf_addf(out, "%s %s***\n", name, strcmp(name, "Authorization:") == 0 ? "Bearer " : "");
+		buf_addf(out, "%s %s***\n", name,
+			 strcmp(name, "Authorization:") == 0 ? "Bearer " : "");
 	for (size_t i = 0; i < c->options.extra_count; i++) {
 		const char *line = c->options.extra[i];
 		/* A header of the user's may be a key as well. */
 		size_t n = (size_t)(strchr(line, ':') - line);
-		bool open = strncasecmp(line, "anthropic-", 10) == 0 || strncasecmp(line, "content-", 8) == 0;
+		bool open = strncasecmp(line, "anthropic-", 10) == 0 ||
+			    strncasecmp(line, "content-", 8) == 0;
 		if (open)
 			buf_addf(out, "%s\n", line);
 		else
 			buf_addf(out, "%.*s: ***\n", (int)n, line);
 	}
 }
-

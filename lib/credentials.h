@@ -1,6 +1,6 @@
 /*
- * credentials: the header lines that go with a request: what the API wants, the key, and what the user
- * adds. For each style of provider and each key one list is made, once.
+ * credentials: the header lines that go with a request: what the API wants, the key, and what the
+ * user adds. For each style of provider and each key one list is made, once.
  */
 #ifndef CREDENTIALS_H
 #define CREDENTIALS_H
@@ -15,23 +15,24 @@ struct credentials;
 struct http_headers;
 
 struct credentials_options {
-	const char *key_names;  /* -K: variables for every style; NULL for the providers' own */
-	const char *auth;       /* --auth: bearer, x-api-key, api-key, none; NULL for the style's own */
-	char **extra;           /* -H: header lines, checked by credentials_check */
+	const char *key_names; /* -K: variables for every style; NULL for the providers' own */
+	const char *auth; /* --auth: bearer, x-api-key, api-key, none; NULL for the style's own */
+	char **extra;     /* -H: header lines, checked by credentials_check */
 	size_t extra_count;
 };
 
-/* A mistake in a header line, as a message, or NULL: it must be "Name: value" without control bytes. */
+/* A mistake in a header line, as a message, or NULL: it must be "Name: value" without control
+ * bytes. */
 const char *credentials_check(const char *line);
 
 /* Returns NULL with a message in *error (the caller frees). Wipes the keys from the environment. */
 struct credentials *credentials_new(const struct credentials_options *options, char **error);
 void credentials_free(struct credentials *c);
 
-/* The headers to use now, and in *key which key they hold. NULL if there is no key and the provider wants
- * one. */
+/* The headers to use now, and in *key which key they hold. NULL if there is no key and the provider
+ * wants one. */
 const struct http_headers *credentials_pick(struct credentials *c, const struct target *target,
-                                            int64_t now, size_t *key);
+					    int64_t now, size_t *key);
 
 /* Let a key rest until a time of clock_now. */
 void credentials_rest(struct credentials *c, enum target_style style, size_t key, int64_t until);

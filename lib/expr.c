@@ -1,7 +1,6 @@
 /*
- * Every libjq function takes over the references of its arguments and returns new ones, except
- * where a jv_copy is written here. jq.h and jv.h are used as they are in jq 1.6; later versions
- * have all of it.
+ * libjq's functions take over the references they are given, except where a jv_copy is written
+ * here. Nothing of jq.h and jv.h is used that jq 1.6 does not have.
  */
 #include "expr.h"
 #include "buf.h"
@@ -19,8 +18,9 @@
 #define SHOWN 60
 
 /*
- * Put before every expression, on the same line so that line numbers stay. These read files or the
- * program's input, print, or stop the program, and jq 1.6 frees twice what halt_error leaves.
+ * Put before every expression, on its first line so that line numbers stay: harmless definitions of
+ * what would read files or further input, print, or stop the program. (What halt_error leaves in
+ * its state, jq 1.6 frees twice.)
  */
 static const char prelude[] = "def input: error(\"there is no input but the record itself\");"
 			      "def inputs: input;"
@@ -33,7 +33,7 @@ static const char prelude[] = "def input: error(\"there is no input but the reco
 struct expr {
 	char *text;
 	struct path *path; /* if it is a plain path, else NULL */
-	jq_state *jq;      /* if it is none, else NULL */
+	jq_state *jq;      /* if it is not, else NULL */
 };
 
 struct expr_view {
@@ -46,13 +46,10 @@ struct expr_view {
 static void add_quoted(struct buf *out, const char *text)
 {
 	size_t n = strlen(text);
-	size_t shown = n;
+	size_t shown = n > SHOWN ? SHOWN : n;
 
-	if (n > SHOWN) {
-		shown = SHOWN;
-		while (shown > 0 && ((unsigned char)text[shown] & 0xc0) == 0x80)
-			shown--;
-	}
+	while (shown > 0 && ((unsigned char)text[shown] & 0xc0) == 0x80)
+		shown--;
 	buf_addc(out, '\'');
 	for (size_t i = 0; i < shown; i++)
 		buf_addc(out, (unsigned char)text[i] < 0x20 ? ' ' : text[i]);
@@ -225,10 +222,11 @@ static jv parse(struct json_span text)
 	return value;
 }
 
-static bool is_surrogate(const char *p, const char *end, char low, char high)
+/* Is there an escape of a surrogate, the second digit of which is one of these? */
+static bool is_surrogate(const char *p, const char *end, const char *digits)
 {
-	return end - p >= 6 && p[0] == '\\' && p[1] == 'u' && (p[2] | 0x20) == 'd' &&
-	       (p[3] | 0x20) >= low && (p[3] | 0x20) <= high;
+	return end - p >= 6 && p[0] == '\\' && p[1] == 'u' && (p[2] == 'd' || p[2] == 'D') &&
+	       strchr(digits, p[3]) != NULL;
 }
 
 /* Append the text with each escaped surrogate that has no partner replaced by U+FFFD. */
@@ -236,28 +234,18 @@ static void replace_surrogates(struct buf *out, struct json_span text)
 {
 	const char *p = text.at;
 	const char *end = p + text.length;
+	const char *stop;
 
-	while (p < end) {
-		const char *stop = memchr(p, '\\', (size_t)(end - p));
-		if (stop == NULL)
-			stop = end;
+	while ((stop = memchr(p, '\\', (size_t)(end - p))) != NULL) {
+		bool first = is_surrogate(stop, end, "89abAB");
+		bool pair = first && is_surrogate(stop + 6, end, "cdefCDEF");
+		bool lone = !pair && (first || is_surrogate(stop, end, "cdefCDEF"));
+		size_t n = pair ? 12 : lone ? 6 : 2;
 		buf_add(out, p, (size_t)(stop - p));
-		p = stop;
-		if (p == end)
-			break;
-		/* d800 to dbff, then dc00 to dfff; a digit has bit 0x20 set already. */
-		bool first = is_surrogate(p, end, '8', '9') || is_surrogate(p, end, 'a', 'b');
-		if (first && is_surrogate(p + 6, end, 'c', 'f')) {
-			buf_add(out, p, 12);
-			p += 12;
-		} else if (first || is_surrogate(p, end, 'c', 'f')) {
-			buf_adds(out, "\\ufffd");
-			p += 6;
-		} else {
-			buf_add(out, p, 2);
-			p += 2;
-		}
+		buf_add(out, lone ? "\\ufffd" : stop, n);
+		p = stop + n;
 	}
+	buf_add(out, p, (size_t)(end - p));
 }
 
 /* Append what a failed libjq function says; takes the value over. */

@@ -50,8 +50,9 @@ void flight_key(struct buf *key, struct json_span custom_id)
 		json_compact(key, custom_id);
 }
 
-/* FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/), finished by a multiply-shift. Chains
- * compare whole ids, so a collision costs time only, and ids come from the user's own pipeline. */
+/* FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/), finished by a multiply-shift.
+ * Chains compare whole ids, so a collision costs time only, and ids come from the user's own
+ * pipeline. */
 static uint64_t hash_key(const struct buf *key)
 {
 	uint64_t h = UINT64_C(14695981039346656037);
@@ -91,7 +92,7 @@ static void grow(struct flight_table *t)
 }
 
 int flight_add(struct flight_table *t, const struct buf *key, struct json_span request,
-               struct flight **entered)
+	       struct flight **entered)
 {
 	struct flight *f = mem_zero(1, sizeof *f + key->length);
 

@@ -1,8 +1,8 @@
 /*
  * flight: the records that are in a command, found again by their custom_id.
  *
- * A string id is compared by its value, so that a command may spell it with other escapes; any other
- * id by its text.
+ * A string id is compared by its value, so that a command may spell it with other escapes; any
+ * other id by its text.
  */
 #ifndef FLIGHT_H
 #define FLIGHT_H
@@ -19,7 +19,8 @@ struct flight {
 	uint64_t hash;
 	struct spool_entry request; /* as forwarded, but with its own custom_id */
 	struct buf note;
-	char *own_id;       /* when it goes under a made-up id: its own as JSON text, "" for none; else NULL */
+	char *own_id; /* when it goes under a made-up id: its own as JSON text, "" for none; else
+			 NULL */
 	size_t id_length;
 	char id[];
 };
@@ -38,9 +39,10 @@ void flight_key(struct buf *key, struct json_span custom_id);
 /* The record with this key, or NULL. It stays in the table. */
 struct flight *flight_find(struct flight_table *t, const struct buf *key);
 
-/* Enter a record. Returns 0, or -1 with errno when it cannot be spooled. *entered is the table's. */
+/* Enter a record. Returns 0, or -1 with errno when it cannot be spooled. *entered is the table's.
+ */
 int flight_add(struct flight_table *t, const struct buf *key, struct json_span request,
-               struct flight **entered);
+	       struct flight **entered);
 
 /* Take a record out and free it. */
 void flight_remove(struct flight_table *t, struct flight *f);

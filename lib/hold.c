@@ -53,7 +53,7 @@ static void swap(struct held *a, struct held *b)
 }
 
 int hold_add(struct hold_queue *q, int64_t until, uint64_t sequence, bool forward,
-             struct json_span line, const void *note, size_t note_length)
+	     struct json_span line, const void *note, size_t note_length)
 {
 	struct held held = {.until = until, .sequence = sequence, .forward = forward};
 

@@ -30,10 +30,10 @@ int64_t hold_next(const struct hold_queue *q);
 
 /* Enter a record. Returns 0, or -1 with errno when it cannot be spooled. */
 int hold_add(struct hold_queue *q, int64_t until, uint64_t sequence, bool forward,
-             struct json_span line, const void *note, size_t note_length);
+	     struct json_span line, const void *note, size_t note_length);
 
-/* Take the earliest out: its line goes to text, and what else is known to *held, whose note the caller
- * frees. Returns 0, or -1 with errno. */
+/* Take the earliest out: its line goes to text, and what else is known to *held, whose note the
+ * caller frees. Returns 0, or -1 with errno. */
 int hold_take(struct hold_queue *q, struct held *held, struct buf *text);
 
 #endif

@@ -64,7 +64,8 @@ static struct socket_state *socket_state(struct http *h, curl_socket_t fd)
 	if (want > h->socket_count) {
 		size_t count = h->socket_count * 2 > want ? h->socket_count * 2 : want + 64;
 		h->sockets = mem_resize(h->sockets, count, sizeof *h->sockets);
-		memset(h->sockets + h->socket_count, 0, (count - h->socket_count) * sizeof *h->sockets);
+		memset(h->sockets + h->socket_count, 0,
+		       (count - h->socket_count) * sizeof *h->sockets);
 		h->socket_count = count;
 	}
 	return &h->sockets[fd];
@@ -84,7 +85,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
 		events = state->ours ? POLLER_IN : 0;
 	} else {
 		state->lane = lane;
-		events = (what & CURL_POLL_IN ? POLLER_IN : 0) | (what & CURL_POLL_OUT ? POLLER_OUT : 0);
+		events =
+		    (what & CURL_POLL_IN ? POLLER_IN : 0) | (what & CURL_POLL_OUT ? POLLER_OUT : 0);
 		/* What one of ours was watched for anyway needs no change. */
 		if (state->ours && events != 0)
 			events |= POLLER_IN;
@@ -197,14 +199,15 @@ static int open_lanes(struct http *h)
 		curl_multi_setopt(lane->multi, CURLMOPT_SOCKETDATA, lane);
 		curl_multi_setopt(lane->multi, CURLMOPT_TIMERFUNCTION, on_timer);
 		curl_multi_setopt(lane->multi, CURLMOPT_TIMERDATA, lane);
-		/* Its default moves with the number of transfers, and closes connections as it does. */
+		/* Its default moves with the number of transfers, and closes connections as it
+		 * does. */
 		curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_LANE + 8);
 	}
 	return 0;
 }
 
 struct http *http_new(const struct http_options *options, http_done *done, void *context,
-                      const char **error)
+		      const char **error)
 {
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
 		*error = "libcurl cannot be initialised";
@@ -413,7 +416,8 @@ static void sweep(struct http *h, int64_t now)
 	h->next_sweep = now + SWEEP_EVERY;
 	for (size_t i = 0; i < h->options.concurrency; i++) {
 		struct transfer *t = &h->transfers[i];
-		if (!t->active || t->last_byte == 0 || now - t->last_byte < h->options.stall_timeout)
+		if (!t->active || t->last_byte == 0 ||
+		    now - t->last_byte < h->options.stall_timeout)
 			continue;
 		t->stalled = true;
 		finish(t, CURLE_OPERATION_TIMEDOUT, now);
@@ -446,7 +450,7 @@ void http_run(struct http *h, int64_t now)
 			continue;
 		}
 		int action = (events[i].ready & POLLER_IN ? CURL_CSELECT_IN : 0) |
-		             (events[i].ready & POLLER_OUT ? CURL_CSELECT_OUT : 0);
+			     (events[i].ready & POLLER_OUT ? CURL_CSELECT_OUT : 0);
 		curl_multi_socket_action(lane->multi, events[i].fd, action, &running);
 		collect(lane, clock_now());
 	}

@@ -2,9 +2,9 @@
  * http: many POST requests at a time over libcurl; the only module that knows it.
  *
  * libcurl looks for a connection to use again one by one among those to the same host, on every
- * request; so the requests are spread over several multi handles ("lanes") of HTTP_LANE transfers at
- * most, under one poller. Redirects are not followed, .netrc is not read, no signals are used, and only
- * http, https and unix sockets are spoken.
+ * request; so the requests are spread over several multi handles ("lanes") of HTTP_LANE transfers
+ * at most, under one poller. Redirects are not followed, .netrc is not read, no signals are used,
+ * and only http, https and unix sockets are spoken.
  */
 #ifndef HTTP_H
 #define HTTP_H
@@ -36,21 +36,22 @@ struct http_request {
 };
 
 struct http_reply {
-	const char *error;        /* NULL when an answer came in whole; else a code: "timeout", ... */
-	const char *message;      /* ...and what happened */
-	long status;              /* of the answer, 0 if none came */
+	const char *error;   /* NULL when an answer came in whole; else a code: "timeout", ... */
+	const char *message; /* ...and what happened */
+	long status;         /* of the answer, 0 if none came */
 	struct json_span headers; /* the wanted header lines, each with its CR LF */
 	struct json_span body;
-	const char *type;         /* Content-Type, "" if none */
-	int64_t elapsed;          /* ns */
+	const char *type; /* Content-Type, "" if none */
+	int64_t elapsed;  /* ns */
 };
 
-/* Called once for each request, when it has ended; what reply points to is valid until it returns. */
+/* Called once for each request, when it has ended; what reply points to is valid until it returns.
+ */
 typedef void http_done(void *context, void *request, const struct http_reply *reply);
 
 /* Returns NULL with a message in *error (static, or libcurl's). */
 struct http *http_new(const struct http_options *options, http_done *done, void *context,
-                      const char **error);
+		      const char **error);
 
 /* Abandons what is in flight, without calling done. */
 void http_free(struct http *h);
@@ -62,7 +63,8 @@ void http_post(struct http *h, const struct http_request *r, void *request);
 size_t http_room(const struct http *h);
 size_t http_in_flight(const struct http *h);
 
-/* A descriptor that is readable when http_run has something to do, or -1; and when to run it anyway. */
+/* A descriptor that is readable when http_run has something to do, or -1; and when to run it
+ * anyway. */
 int http_descriptor(const struct http *h);
 int64_t http_deadline(const struct http *h);
 
@@ -76,9 +78,9 @@ void http_cancel(struct http *h);
 struct http_headers *http_headers_add(struct http_headers *list, const char *line);
 void http_headers_free(struct http_headers *list);
 
-/* A URL in its parts, for comparing and joining. origin is scheme://host:port in lower case, the port
- * always there; path has no trailing slash, "" for none. The caller frees both. Returns 0, or -1
- * if it is not an absolute http or https URL, or carries a user, a query or a fragment. */
+/* A URL in its parts, for comparing and joining. origin is scheme://host:port in lower case, the
+ * port always there; path has no trailing slash, "" for none. The caller frees both. Returns 0, or
+ * -1 if it is not an absolute http or https URL, or carries a user, a query or a fragment. */
 int http_url_parts(const char *url, char **origin, char **path);
 
 #endif

@@ -95,7 +95,7 @@ static int grow(struct ids *s)
 			goto failed;
 		for (size_t i = 0; i < RUN; i++)
 			if (run[i].count != 0 && (find(&larger, run[i].hash, &at, &there) < 0 ||
-			                          write_slot(&larger, at, run[i]) < 0))
+						  write_slot(&larger, at, run[i]) < 0))
 				goto failed;
 	}
 	if (s->fd >= 0)

@@ -1,10 +1,11 @@
 /*
- * ids: remembers which ids have been given out, so that each can be made different from all before it.
+ * ids: remembers which ids have been given out, so that each can be made different from all before
+ * it.
  *
- * It keeps a 64-bit hash and a count for each id, the first few thousand in memory and beyond that in an
- * unlinked temporary file, so that memory does not grow with the input. Two different ids with the
- * same hash (one chance in 37 million at a million ids) would only cost the second a suffix that it did
- * not need.
+ * It keeps a 64-bit hash and a count for each id, the first few thousand in memory and beyond that
+ * in an unlinked temporary file, so that memory does not grow with the input. Two different ids
+ * with the same hash (one chance in 37 million at a million ids) would only cost the second a
+ * suffix that it did not need.
  */
 #ifndef IDS_H
 #define IDS_H

@@ -1,6 +1,6 @@
 /*
- * interrupt: SIGINT and SIGTERM as something that a poll loop can see. The first one asks the tool to
- * stop reading and finish, the second to give up what is in flight.
+ * interrupt: SIGINT and SIGTERM as something that a poll loop can see. The first one asks the tool
+ * to stop reading and finish, the second to give up what is in flight.
  */
 #ifndef INTERRUPT_H
 #define INTERRUPT_H

@@ -50,8 +50,8 @@ struct json_member {
 /*
  * Check that the n bytes are exactly one JSON text, with white space around it allowed. If it is an
  * object, the values of the count wanted members are stored on the way (at NULL where absent).
- * *root, unless NULL, is set to the text without the white space around it. Returns 0, or -1 with
- * *error filled in.
+ * On success *root, unless NULL, is set to the text without the white space around it. Returns 0,
+ * or -1 with *error filled in.
  */
 int json_check(const char *text, size_t n, struct json_span *root, struct json_member *wanted,
 	       size_t count, struct json_error *error);

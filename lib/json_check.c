@@ -296,11 +296,13 @@ int json_check(const char *text, size_t n, struct json_span *root, struct json_m
 	const char *start = s.p;
 	if (scan_text(&s, wanted, count) < 0)
 		goto bad;
-	if (root != NULL)
-		*root = (struct json_span){start, (size_t)(s.p - start)};
+	const char *end = s.p;
 	skip_space(&s);
-	if (s.p == s.end)
+	if (s.p == s.end) {
+		if (root != NULL)
+			*root = (struct json_span){start, (size_t)(end - start)};
 		return 0;
+	}
 	fail(&s, s.p, "unexpected text behind the value");
 bad:
 	*error = (struct json_error){(size_t)(s.p - text), s.reason};

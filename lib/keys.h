@@ -13,9 +13,9 @@
 struct keys;
 
 /*
- * The keys in the variables that names lists, separated by commas; variables that are not set or empty
- * are left out. Returns NULL with a message in *error (the caller frees) if a value holds bytes
- * that no header may carry.
+ * The keys in the variables that names lists, separated by commas; variables that are not set or
+ * empty are left out. Returns NULL with a message in *error (the caller frees) if a value holds
+ * bytes that no header may carry.
  */
 struct keys *keys_new(const char *names, char **error);
 void keys_free(struct keys *k);
@@ -25,7 +25,8 @@ size_t keys_count(const struct keys *k);
 
 const char *keys_value(const struct keys *k, size_t index);
 
-/* Which one to use now: the next in turn that does not rest; if all rest, the one that has rested most. */
+/* Which one to use now: the next in turn that does not rest; if all rest, the one that has rested
+ * most. */
 size_t keys_pick(struct keys *k, int64_t now);
 
 /* Let one rest until a time of clock_now. */

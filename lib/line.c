@@ -17,8 +17,8 @@ void line_free(struct line_reader *r)
 	r->data = NULL;
 }
 
-/* Take the n bytes at start, and their newline if there is one, out of the buffer as a line. Returns
- * false if it is an empty one. */
+/* Take the n bytes at start, and their newline if there is one, out of the buffer as a line.
+ * Returns false if it is an empty one. */
 static bool take(struct line_reader *r, size_t n, size_t newline, struct line *line)
 {
 	const char *text = r->data + r->start;
@@ -106,8 +106,8 @@ int line_fill(struct line_reader *r, size_t most)
 		memmove(r->data, r->data + r->start, have);
 	r->start = 0;
 	r->end = have;
-	/* A line longer than what is asked for is gathered in reads as large as what is there already,
-	 * so that the moves above stay linear. */
+	/* A line longer than what is asked for is gathered in reads as large as what is there
+	 * already, so that the moves above stay linear. */
 	if (most < have)
 		most = have;
 	if (r->capacity - r->end < most) {

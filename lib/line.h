@@ -1,9 +1,10 @@
 /*
- * line: reads lines from a descriptor, in bounded memory, without ever waiting more than one read(2).
+ * line: reads lines from a descriptor, in bounded memory, without ever waiting more than one
+ * read(2).
  *
- * A reader asks line_next for lines until it answers LINE_NONE, then calls line_fill, when poll says
- * that there is something to read or when it may wait. Empty lines are skipped, CR LF and a byte-order
- * mark at the start are accepted, and the last line needs no newline.
+ * A reader asks line_next for lines until it answers LINE_NONE, then calls line_fill, when poll
+ * says that there is something to read or when it may wait. Empty lines are skipped, CR LF and a
+ * byte-order mark at the start are accepted, and the last line needs no newline.
  */
 #ifndef LINE_H
 #define LINE_H
@@ -53,8 +54,8 @@ void line_free(struct line_reader *r);
 /* The next line that is in memory. */
 enum line_state line_next(struct line_reader *r, struct line *line);
 
-/* One read(2) of about most bytes, more while a long line is being gathered. Returns 0, also when there
- * was nothing to read on a non-blocking descriptor or a signal came; -1 with errno. */
+/* One read(2) of about most bytes, more while a long line is being gathered. Returns 0, also when
+ * there was nothing to read on a non-blocking descriptor or a signal came; -1 with errno. */
 int line_fill(struct line_reader *r, size_t most);
 
 #endif

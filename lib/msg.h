@@ -24,7 +24,8 @@ void msg_init(const char *argv0);
 /* The program name. */
 const char *msg_name(void);
 
-/* A function called before each message, to clear a live line that stands on the terminal; or NULL. */
+/* A function called before each message, to clear a live line that stands on the terminal; or NULL.
+ */
 void msg_set_before(void (*before)(void));
 
 /* Write "NAME: " and the formatted text as one line on stderr. errno is kept. */

@@ -14,8 +14,8 @@ struct spool;
 struct order *order_new(struct out *out, struct spool *spool);
 void order_free(struct order *o);
 
-/* This sequence number's line, or at NULL if it has none. Each number comes exactly once, from 0 on.
- * Returns 0, or -1 with errno when the spool fails. */
+/* This sequence number's line, or at NULL if it has none. Each number comes exactly once, from 0
+ * on. Returns 0, or -1 with errno when the spool fails. */
 int order_put(struct order *o, uint64_t sequence, struct json_span line);
 
 #endif

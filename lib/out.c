@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 /*
- * O_NONBLOCK belongs to the open file, which other processes share. On Linux a pipe can be opened once
- * more, with flags of its own; elsewhere, or where that is refused, writes of a page behind poll do.
+ * O_NONBLOCK belongs to the open file, which other processes share. On Linux a pipe can be opened
+ * once more, with flags of its own; elsewhere, or where that is refused, writes of a page behind
+ * poll do.
  */
 static int open_again(int fd)
 {

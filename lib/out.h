@@ -1,8 +1,8 @@
 /*
  * out: buffered, checked output of lines.
  *
- * Lines gather until out_write is called: with OUT_WAIT it writes all of them, with OUT_TRY what the
- * descriptor takes without waiting, so that a slow reader never stops a program that has other
+ * Lines gather until out_write is called: with OUT_WAIT it writes all of them, with OUT_TRY what
+ * the descriptor takes without waiting, so that a slow reader never stops a program that has other
  * descriptors to look after. The descriptor's own flags are left alone, as other processes may
  * share them.
  */
@@ -39,7 +39,8 @@ size_t out_pending(const struct out *o);
 /* Returns 0, or -1 when a write has failed, now or before (o->error). */
 int out_write(struct out *o, enum out_mode mode);
 
-/* Write what is left, close the descriptor, free. Returns 0, or -1 with errno from the first error. */
+/* Write what is left, close the descriptor, free. Returns 0, or -1 with errno from the first error.
+ */
 int out_close(struct out *o);
 
 #endif

@@ -49,7 +49,8 @@ const char *pack_check_schema(const struct pack *p)
 	if (json_type(p->schema) != JSON_OBJECT)
 		return "a JSON Schema is an object";
 	if (pack_is_packed(p, p->size) && refers_to_root(p->schema))
-		return "it refers to its own root (\"$ref\":\"#\"), which moves when answers are packed: "
+		return "it refers to its own root (\"$ref\":\"#\"), which moves when answers are "
+		       "packed: "
 		       "name that part under $defs";
 	return NULL;
 }
@@ -71,8 +72,9 @@ static void add_packed_schema(const struct pack *p, struct buf *out)
 	static const char *const shared[] = {"$defs", "definitions"};
 	struct json_edit edits[2];
 
-	buf_adds(out, "{\"type\":\"object\",\"properties\":{\"answers\":{\"type\":\"array\",\"items\":"
-	              "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"},\"answer\":");
+	buf_adds(out,
+		 "{\"type\":\"object\",\"properties\":{\"answers\":{\"type\":\"array\",\"items\":"
+		 "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"},\"answer\":");
 	if (p->schema.at != NULL) {
 		/* References are from the root, so what they name must move there. */
 		for (size_t i = 0; i < 2; i++)
@@ -82,7 +84,7 @@ static void add_packed_schema(const struct pack *p, struct buf *out)
 		buf_adds(out, "{\"type\":\"string\"}");
 	}
 	buf_adds(out, "},\"required\":[\"n\",\"answer\"],\"additionalProperties\":false}}},"
-	              "\"required\":[\"answers\"],\"additionalProperties\":false");
+		      "\"required\":[\"answers\"],\"additionalProperties\":false");
 	for (size_t i = 0; i < 2; i++) {
 		struct json_span definitions = json_get(p->schema, shared[i]);
 		if (definitions.at == NULL)
@@ -100,14 +102,15 @@ static void add_schema(const struct pack *p, bool packed, struct buf *out)
 	switch (p->api) {
 	case PACK_CHAT:
 		buf_adds(out, ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":"
-		              "{\"name\":\"answer\",\"strict\":true,\"schema\":");
+			      "{\"name\":\"answer\",\"strict\":true,\"schema\":");
 		break;
 	case PACK_RESPONSES:
 		buf_adds(out, ",\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"answer\","
-		              "\"strict\":true,\"schema\":");
+			      "\"strict\":true,\"schema\":");
 		break;
 	default:
-		buf_adds(out, ",\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":");
+		buf_adds(out,
+			 ",\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":");
 		break;
 	}
 	if (packed)
@@ -149,16 +152,16 @@ static void add_max_output(const struct pack *p, struct buf *out)
 
 /* The text of the request: the prompt, or the numbered prompts of a pack. */
 static int add_user_text(const struct pack *p, const struct json_span *items, size_t count,
-                         bool packed, struct buf *text, struct buf *message)
+			 bool packed, struct buf *text, struct buf *message)
 {
 	if (!packed)
 		return template_fill(p->prompt, items[0], text, message);
 	buf_addf(text,
-	         "There %s %zu numbered item%s below. Treat each of them on its own.\n"
-	         "Reply with one JSON object and nothing else: "
-	         "{\"answers\":[{\"n\":1,\"answer\":...},...]}, with exactly one entry for each "
-	         "item, n being the item's number.\n",
-	         count == 1 ? "is" : "are", count, count == 1 ? "" : "s");
+		 "There %s %zu numbered item%s below. Treat each of them on its own.\n"
+		 "Reply with one JSON object and nothing else: "
+		 "{\"answers\":[{\"n\":1,\"answer\":...},...]}, with exactly one entry for each "
+		 "item, n being the item's number.\n",
+		 count == 1 ? "is" : "are", count, count == 1 ? "" : "s");
 	for (size_t i = 0; i < count; i++) {
 		buf_addf(text, "\n### %zu\n", i + 1);
 		if (template_fill(p->prompt, items[i], text, message) < 0)
@@ -181,19 +184,20 @@ static void add_items(const struct json_span *items, size_t count, struct buf *o
 
 /* With one item its system text is the item's; with more, that of the array of them. */
 static int fill_system(const struct pack *p, const struct json_span *items, size_t count,
-                       struct buf *text, struct buf *message)
+		       struct buf *text, struct buf *message)
 {
 	if (p->size == 1)
 		return template_fill(p->system, items[0], text, message);
 	struct buf array = {0};
 	add_items(items, count, &array);
-	int result = template_fill(p->system, (struct json_span){array.data, array.length}, text, message);
+	int result =
+	    template_fill(p->system, (struct json_span){array.data, array.length}, text, message);
 	buf_free(&array);
 	return result;
 }
 
 static void add_messages(const struct pack *p, const struct buf *system, const struct buf *user,
-                         struct buf *out)
+			 struct buf *out)
 {
 	bool has_system = p->system != NULL;
 
@@ -222,7 +226,7 @@ static void add_messages(const struct pack *p, const struct buf *system, const s
 }
 
 static int add_conversation(const struct pack *p, const struct json_span *items, size_t count,
-                            bool packed, struct buf *out, struct buf *message)
+			    bool packed, struct buf *out, struct buf *message)
 {
 	struct buf user = {0}, system = {0};
 	int result = -1;
@@ -245,7 +249,7 @@ out:
 }
 
 static int add_embeddings(const struct pack *p, const struct json_span *items, size_t count,
-                          struct buf *out, struct buf *message)
+			  struct buf *out, struct buf *message)
 {
 	struct buf text = {0};
 	int result = 0;
@@ -267,7 +271,7 @@ static int add_embeddings(const struct pack *p, const struct json_span *items, s
 
 /* The body that the user's expression makes of the item, or of the array of items. */
 static int add_own_body(const struct pack *p, const struct json_span *items, size_t count,
-                        struct buf *out, struct buf *message)
+			struct buf *out, struct buf *message)
 {
 	struct buf array = {0};
 	struct json_span input = items[0];
@@ -289,7 +293,7 @@ static int add_own_body(const struct pack *p, const struct json_span *items, siz
 }
 
 int pack_request(const struct pack *p, const struct json_span *items, size_t count, struct buf *out,
-                 struct buf *message)
+		 struct buf *message)
 {
 	bool packed = pack_is_packed(p, count);
 	int result;

@@ -2,8 +2,8 @@
  * pack: the request that asks an LLM about one item or several.
  *
  * A packed request numbers its items, each under a line "### N", and asks for
- * {"answers":[{"n":1,"answer":...},...]}; answer.h is the other side. Sources for the bodies: OpenAI API
- * reference (chat completions, responses, embeddings, structured outputs), Anthropic API
+ * {"answers":[{"n":1,"answer":...},...]}; answer.h is the other side. Sources for the bodies:
+ * OpenAI API reference (chat completions, responses, embeddings, structured outputs), Anthropic API
  * reference (messages, structured outputs).
  */
 #ifndef PACK_H
@@ -26,9 +26,9 @@ struct pack {
 	const char *model;
 	struct template *prompt, *system; /* system may be NULL */
 	struct expr *body;                /* instead of all above but api: the whole body */
-	struct json_span schema;          /* of one answer, valid JSON, an object; at NULL if none */
-	int64_t max_output;               /* tokens; 0 for none */
-	size_t size;                      /* items in a request at most, from 1 */
+	struct json_span schema; /* of one answer, valid JSON, an object; at NULL if none */
+	int64_t max_output;      /* tokens; 0 for none */
+	size_t size;             /* items in a request at most, from 1 */
 };
 
 /* The API by its name: chat, responses, messages or embeddings. Returns 0 or -1. */
@@ -46,6 +46,6 @@ bool pack_is_packed(const struct pack *p, size_t count);
  * expression fails on an item.
  */
 int pack_request(const struct pack *p, const struct json_span *items, size_t count, struct buf *out,
-                 struct buf *message);
+		 struct buf *message);
 
 #endif

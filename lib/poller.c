@@ -131,10 +131,11 @@ size_t poller_poll(struct poller *p, struct poller_event *events, size_t count)
 
 	for (size_t fd = 0; fd < p->size; fd++)
 		if (p->watched[fd] != 0)
-			fds[n++] = (struct pollfd){(int)fd,
-			                           (short)((p->watched[fd] & POLLER_IN ? POLLIN : 0) |
-			                                   (p->watched[fd] & POLLER_OUT ? POLLOUT : 0)),
-			                           0};
+			fds[n++] =
+			    (struct pollfd){(int)fd,
+					    (short)((p->watched[fd] & POLLER_IN ? POLLIN : 0) |
+						    (p->watched[fd] & POLLER_OUT ? POLLOUT : 0)),
+					    0};
 	if (poll(fds, n, 0) > 0) {
 		for (nfds_t i = 0; i < n && found < count; i++) {
 			int what = 0;

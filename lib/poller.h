@@ -24,8 +24,8 @@ void poller_free(struct poller *p);
  * poller_poll must be called from time to time. */
 int poller_descriptor(const struct poller *p);
 
-/* Watch fd for these events instead of those given before; 0 to leave it alone. Must be called with 0,
- * or poller_forget, before it is closed. Returns 0, or -1 with errno. */
+/* Watch fd for these events instead of those given before; 0 to leave it alone. Must be called with
+ * 0, or poller_forget, before it is closed. Returns 0, or -1 with errno. */
 int poller_watch(struct poller *p, int fd, int events);
 
 /* The descriptor is being closed: forget it without a system call. */

@@ -28,9 +28,9 @@ static void parse_object(struct record *r, const struct json_member *m)
 enum record_kind record_parse(struct record *r, const struct line *line, bool too_long)
 {
 	struct json_member members[] = {
-	    JSON_MEMBER("custom_id"), JSON_MEMBER("method"),   JSON_MEMBER("url"),
-	    JSON_MEMBER("body"),      JSON_MEMBER("params"),   JSON_MEMBER("response"),
-	    JSON_MEMBER("error"),     JSON_MEMBER("id"),       JSON_MEMBER("lb"),
+	    JSON_MEMBER("custom_id"), JSON_MEMBER("method"), JSON_MEMBER("url"),
+	    JSON_MEMBER("body"),      JSON_MEMBER("params"), JSON_MEMBER("response"),
+	    JSON_MEMBER("error"),     JSON_MEMBER("id"),     JSON_MEMBER("lb"),
 	};
 	size_t count = sizeof members / sizeof *members;
 
@@ -54,7 +54,7 @@ enum record_kind record_parse(struct record *r, const struct line *line, bool to
 void record_move(struct record *r, const char *copy)
 {
 	struct json_span *spans[] = {&r->custom_id, &r->method, &r->url, &r->body,
-	                             &r->response,  &r->error,  &r->id,  &r->lb};
+				     &r->response,  &r->error,  &r->id,  &r->lb};
 
 	for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
 		if (spans[i]->at != NULL)
@@ -72,8 +72,8 @@ struct json_span record_lb(const struct record *r, const char *name)
 	return json_get(r->lb, name);
 }
 
-void record_set(struct buf *out, const struct record *r, const struct json_edit *edits, size_t count,
-                const struct json_edit *lb_edits, size_t lb_count)
+void record_set(struct buf *out, const struct record *r, const struct json_edit *edits,
+		size_t count, const struct json_edit *lb_edits, size_t lb_count)
 {
 	struct json_edit all[32];
 	struct buf lb = {0};
@@ -127,8 +127,10 @@ void record_fail(struct buf *out, const struct record *r, const char *code, cons
 	}
 	struct buf error = {0};
 	record_error(&error, code, message, strlen(message));
-	struct json_edit edits[2] = {{"error", {error.data, error.length}}, {"response", JSON_LITERAL("null")}};
-	bool add_response = r->kind == RECORD_REQUEST || (r->kind == RECORD_RESULT && r->response.at == NULL);
+	struct json_edit edits[2] = {{"error", {error.data, error.length}},
+				     {"response", JSON_LITERAL("null")}};
+	bool add_response =
+	    r->kind == RECORD_REQUEST || (r->kind == RECORD_RESULT && r->response.at == NULL);
 	json_set(out, r->text, edits, add_response ? 2 : 1);
 	buf_free(&error);
 }
@@ -140,7 +142,8 @@ void record_reject(struct buf *out, const struct record *r, const char *hint)
 	if (r->total > r->text.length && r->problem.offset == r->text.length)
 		buf_addf(&message, "%s (%" PRIu64 " bytes)", r->problem.reason, r->total);
 	else
-		buf_addf(&message, "not JSON: %s at byte %zu", r->problem.reason, r->problem.offset + 1);
+		buf_addf(&message, "not JSON: %s at byte %zu", r->problem.reason,
+			 r->problem.offset + 1);
 	if (hint != NULL)
 		buf_addf(&message, "; %s", hint);
 	fail_raw(out, r, "bad_record", buf_string(&message));

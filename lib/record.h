@@ -1,6 +1,6 @@
 /*
- * record: a line as spans: what kind of record it is, where its members are, and the edits that tools
- * make. lb-record(5) is the reference for the format.
+ * record: a line as spans: what kind of record it is, where its members are, and the edits that
+ * tools make. lb-record(5) is the reference for the format.
  */
 #ifndef RECORD_H
 #define RECORD_H
@@ -30,8 +30,8 @@ struct record {
 };
 
 /*
- * Parse a line into spans of its text, which must stay. too_long: the line reader said LINE_TOO_LONG.
- * Returns the kind.
+ * Parse a line into spans of its text, which must stay. too_long: the line reader said
+ * LINE_TOO_LONG. Returns the kind.
  */
 enum record_kind record_parse(struct record *r, const struct line *line, bool too_long);
 
@@ -45,23 +45,25 @@ bool record_failed(const struct record *r);
 struct json_span record_lb(const struct record *r, const char *name);
 
 /*
- * Append the record with edits to its members and to the entries of its lb member. The record must be
- * an object. Either list may be empty.
+ * Append the record with edits to its members and to the entries of its lb member. The record must
+ * be an object. Either list may be empty.
  */
-void record_set(struct buf *out, const struct record *r, const struct json_edit *edits, size_t count,
-                const struct json_edit *lb_edits, size_t lb_count);
+void record_set(struct buf *out, const struct record *r, const struct json_edit *edits,
+		size_t count, const struct json_edit *lb_edits, size_t lb_count);
 
 /* Append {"code":...,"message":...}. The message may hold any bytes. */
 void record_error(struct buf *out, const char *code, const char *message, size_t length);
 
 /*
- * Append the record as a failed result: a request or result gets error (and response null, unless it
- * has one), an item that is an object gets error, and any other value or bad line becomes the value of
- * error.raw in a record of its own, {"custom_id":null,"error":{"code","message","line","raw"}}.
+ * Append the record as a failed result: a request or result gets error (and response null, unless
+ * it has one), an item that is an object gets error, and any other value or bad line becomes the
+ * value of error.raw in a record of its own,
+ * {"custom_id":null,"error":{"code","message","line","raw"}}.
  */
 void record_fail(struct buf *out, const struct record *r, const char *code, const char *message);
 
-/* Append the failed result for a RECORD_BAD, code bad_record. hint, unless NULL, ends the message. */
+/* Append the failed result for a RECORD_BAD, code bad_record. hint, unless NULL, ends the message.
+ */
 void record_reject(struct buf *out, const struct record *r, const char *hint);
 
 /* What the text, the start of an input that cannot be read as records, looks like and what to do

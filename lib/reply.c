@@ -44,7 +44,8 @@ static bool take_body(struct answer *a, const struct http_reply *reply)
 	}
 	if (raw.length == 0 || json_check(raw.at, raw.length, &root, NULL, 0, &problem) < 0)
 		return false;
-	if (memchr(root.at, '\n', root.length) != NULL || memchr(root.at, '\r', root.length) != NULL)
+	if (memchr(root.at, '\n', root.length) != NULL ||
+	    memchr(root.at, '\r', root.length) != NULL)
 		json_compact(&a->body, root);
 	else
 		buf_add(&a->body, root.at, root.length);
@@ -77,9 +78,11 @@ static void judge(struct answer *a, const struct http_reply *reply)
 		return; /* a broken stream has said so */
 	if (!success)
 		buf_addf(&a->message, "HTTP status %ld%s", reply->status,
-		         reply->status >= 300 && reply->status < 400 ? "; redirects are not followed" : "");
+			 reply->status >= 300 && reply->status < 400
+			     ? "; redirects are not followed"
+			     : "");
 	set_error(a, success ? "bad_response" : fallback,
-	          success ? "the response is not JSON" : buf_string(&a->message));
+		  success ? "the response is not JSON" : buf_string(&a->message));
 }
 
 static void add_response(struct buf *out, const struct http_reply *reply, const struct answer *a)
@@ -88,7 +91,8 @@ static void add_response(struct buf *out, const struct http_reply *reply, const 
 
 	request_id = provider_header(reply->headers.at, reply->headers.length, "x-request-id");
 	if (request_id.at == NULL)
-		request_id = provider_header(reply->headers.at, reply->headers.length, "request-id");
+		request_id =
+		    provider_header(reply->headers.at, reply->headers.length, "request-id");
 	buf_addf(out, "{\"status_code\":%ld,\"request_id\":", reply->status);
 	if (request_id.at != NULL)
 		json_quote(out, request_id.at, request_id.length);
@@ -121,7 +125,7 @@ static struct json_span text_of(const struct buf *b)
 }
 
 void reply_result(struct buf *out, const struct record *request, const struct http_reply *reply,
-                  const char *id, int64_t wall, struct reply_outcome *outcome)
+		  const char *id, int64_t wall, struct reply_outcome *outcome)
 {
 	struct answer answer = {0};
 	struct buf response = {0}, error = {0}, ratelimit = {0}, id_text = {0};

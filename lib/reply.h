@@ -16,11 +16,11 @@ struct reply_outcome {
 };
 
 /*
- * Append the result: the request's members, id (unless it has one), response, error, and lb with ms and
- * ratelimit. An event stream is assembled into the body it stands for. wall is the time in
+ * Append the result: the request's members, id (unless it has one), response, error, and lb with ms
+ * and ratelimit. An event stream is assembled into the body it stands for. wall is the time in
  * nanoseconds since 1970.
  */
 void reply_result(struct buf *out, const struct record *request, const struct http_reply *reply,
-                  const char *id, int64_t wall, struct reply_outcome *outcome);
+		  const char *id, int64_t wall, struct reply_outcome *outcome);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * spool: bytes that must be remembered for a while, in memory up to a limit and beyond it in unlinked
- * temporary files, so that what waits may be far larger than memory.
+ * spool: bytes that must be remembered for a while, in memory up to a limit and beyond it in
+ * unlinked temporary files, so that what waits may be far larger than memory.
  *
- * A file is a segment of up to SPOOL_SEGMENT bytes, or one larger entry; when the last of its entries
- * is dropped, its space goes back to the system.
+ * A file is a segment of up to SPOOL_SEGMENT bytes, or one larger entry; when the last of its
+ * entries is dropped, its space goes back to the system.
  */
 #ifndef SPOOL_H
 #define SPOOL_H

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 struct stage *stage_new(const struct stage_options *options, const struct stage_jobs *jobs,
-                        void *context)
+			void *context)
 {
 	struct stage *s = mem_zero(1, sizeof *s);
 
@@ -83,7 +83,8 @@ static void put_line(struct stage *s, uint64_t sequence, struct json_span line)
 		if (line.at != NULL)
 			out_line(&s->out, line.at, line.length);
 	} else if (order_put(s->order, sequence, line) < 0) {
-		msg_warn("temporary file for records that wait for their turn: %s", strerror(errno));
+		msg_warn("temporary file for records that wait for their turn: %s",
+			 strerror(errno));
 		stage_fatal(s, STATUS_SYSTEM);
 	}
 }
@@ -111,7 +112,7 @@ void stage_skip(struct stage *s, uint64_t sequence)
 }
 
 void stage_forward(struct stage *s, uint64_t sequence, struct json_span custom_id,
-                   struct json_span line, const void *note, size_t note_length)
+		   struct json_span line, const void *note, size_t note_length)
 {
 	if (s->options.command != NULL)
 		stage_child_send(s, sequence, custom_id, line, note, note_length);
@@ -120,7 +121,7 @@ void stage_forward(struct stage *s, uint64_t sequence, struct json_span custom_i
 }
 
 void stage_hold(struct stage *s, uint64_t sequence, struct json_span line, int64_t until,
-                const void *note, size_t note_length)
+		const void *note, size_t note_length)
 {
 	if (hold_add(s->holds, until, sequence, false, line, note, note_length) < 0) {
 		msg_warn("temporary file for records that wait: %s", strerror(errno));
@@ -129,8 +130,8 @@ void stage_hold(struct stage *s, uint64_t sequence, struct json_span line, int64
 }
 
 /* Emit the record as failed, without asking a job. */
-static void fail_record(struct stage *s, uint64_t sequence, const struct record *r, const char *code,
-                        const char *message)
+static void fail_record(struct stage *s, uint64_t sequence, const struct record *r,
+			const char *code, const char *message)
 {
 	struct buf text = {0};
 	record_fail(&text, r, code, message);
@@ -148,7 +149,8 @@ void stage_lost(struct stage *s, struct stage_flight *flight)
 	if (s->giving_up || s->stopping)
 		record_fail(&text, &r, "cancelled", "interrupted before an answer came");
 	else
-		record_fail(&text, &r, "command_died", "the command ended without answering this record");
+		record_fail(&text, &r, "command_died",
+			    "the command ended without answering this record");
 	line = (struct line){text.data, text.length, 0, text.length};
 	record_parse(&r, &line, false);
 	flight->lost = true;
@@ -236,8 +238,8 @@ static void read_input(struct stage *s)
 	const struct stage_engine *engine = s->options.engine;
 	size_t most = LINE_READ_BULK;
 
-	/* With requests in flight, not much more is read than there is room for: what waits here has
-	 * passed any limit on the rate that stands before us. */
+	/* With requests in flight, not much more is read than there is room for: what waits here
+	 * has passed any limit on the rate that stands before us. */
 	if (engine != NULL && engine->in_flight(s->context) > 0) {
 		most = engine->room(s->context) * 1024;
 		if (most < LINE_READ_PAGE)
@@ -269,10 +271,12 @@ static void release_one(struct stage *s)
 	struct line line = {text.data, text.length, 0, text.length};
 	record_parse(&r, &line, false);
 	if (held.forward && (s->stopping || s->dead)) {
-		struct stage_flight flight = {held.sequence, r.text, held.note.data, held.note.length, true};
+		struct stage_flight flight = {held.sequence, r.text, held.note.data,
+					      held.note.length, true};
 		stage_lost(s, &flight);
 	} else if (held.forward) {
-		stage_child_send(s, held.sequence, r.custom_id, r.text, held.note.data, held.note.length);
+		stage_child_send(s, held.sequence, r.custom_id, r.text, held.note.data,
+				 held.note.length);
 	} else if (s->stopping) {
 		fail_record(s, held.sequence, &r, "cancelled", "interrupted while it waited");
 	} else {
@@ -287,7 +291,8 @@ static void release_due(struct stage *s)
 	int64_t now = clock_now();
 
 	while (!s->fatal && hold_next(s->holds) <= now) {
-		bool blocked = s->options.command != NULL && !s->stopping && !stage_child_has_room(s);
+		bool blocked =
+		    s->options.command != NULL && !s->stopping && !stage_child_has_room(s);
 		if (blocked)
 			break;
 		release_one(s);

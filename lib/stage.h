@@ -1,9 +1,9 @@
 /*
  * stage: runs a tool between stdin and stdout.
  *
- * A tool is two jobs: what to do with a request that comes in, and what to do with a result. Everything
- * else is here: reading and writing, the command around which a tool is wrapped, order, signals,
- * records that wait, the meter, and the exit status. One loop serves three shapes:
+ * A tool is two jobs: what to do with a request that comes in, and what to do with a result.
+ * Everything else is here: reading and writing, the command around which a tool is wrapped, order,
+ * signals, records that wait, the meter, and the exit status. One loop serves three shapes:
  *
  *   pipe form   requests and results come on stdin; what is forwarded or emitted goes to stdout
  *   wrap form   what is forwarded goes to a command; its answers, found again by custom_id, are the
@@ -14,8 +14,8 @@
  * stage_emit or stage_hold for it, at once or later. Bad lines never reach a job; they come out as
  * failed results with code bad_record.
  *
- * Memory: a bounded amount for what is being read and written; records in flight, waiting, or ahead of
- * their turn are spooled (spool.h), with about 150 bytes of memory for each.
+ * Memory: a bounded amount for what is being read and written; records in flight, waiting, or ahead
+ * of their turn are spooled (spool.h), with about 150 bytes of memory for each.
  */
 #ifndef STAGE_H
 #define STAGE_H
@@ -38,15 +38,16 @@ struct stage_flight {
 };
 
 struct stage_jobs {
-	/* A record that comes in: requests in pipe form, all in wrap form, and with `items` all that
-	 * are no requests or results with a custom_id as well. note is that of stage_hold, else NULL. */
+	/* A record that comes in: requests in pipe form, all in wrap form, and with `items` all
+	 * that are no requests or results with a custom_id as well. note is that of stage_hold,
+	 * else NULL. */
 	void (*request)(struct stage *s, void *context, const struct record *r, uint64_t sequence,
-	                const void *note, size_t note_length);
+			const void *note, size_t note_length);
 	/* A result. flight is NULL in pipe form, where sequence is that of its line. */
 	void (*result)(struct stage *s, void *context, const struct record *r, uint64_t sequence,
-	               const struct stage_flight *flight);
-	/* The input has ended, or reading has stopped: forward what was gathered, or if stopped fail
-	 * it. May be NULL. */
+		       const struct stage_flight *flight);
+	/* The input has ended, or reading has stopped: forward what was gathered, or if stopped
+	 * fail it. May be NULL. */
 	void (*finish)(struct stage *s, void *context, bool stopped);
 	/* Neither request nor result, in pipe form. NULL: passes untouched. */
 	void (*other)(struct stage *s, void *context, const struct record *r, uint64_t sequence);
@@ -54,12 +55,12 @@ struct stage_jobs {
 
 /* Something that answers requests in this process, over descriptors of its own. */
 struct stage_engine {
-	int (*descriptor)(void *context);          /* readable when run has something to do, or -1 */
-	int64_t (*deadline)(void *context);        /* when run must be called anyway, clock_now time */
-	void (*run)(void *context);                /* do what can be done without waiting */
-	size_t (*room)(void *context);             /* how many more requests may be read */
-	size_t (*in_flight)(void *context);        /* requests not yet answered */
-	void (*cancel)(void *context);             /* answer all of them now, as cancelled */
+	int (*descriptor)(void *context);   /* readable when run has something to do, or -1 */
+	int64_t (*deadline)(void *context); /* when run must be called anyway, clock_now time */
+	void (*run)(void *context);         /* do what can be done without waiting */
+	size_t (*room)(void *context);      /* how many more requests may be read */
+	size_t (*in_flight)(void *context); /* requests not yet answered */
+	void (*cancel)(void *context);      /* answer all of them now, as cancelled */
 };
 
 struct stage_options {
@@ -67,16 +68,17 @@ struct stage_options {
 	size_t max_line;      /* bytes */
 	bool keep_order;
 	bool items;       /* items are this tool's requests, too */
-	bool feeds_again; /* the result job may forward again: keep the command's stdin open for that */
-	bool rounds;      /* ...but let it see end of input, and start it anew for what comes again */
-	bool restart;     /* start the command again when it dies */
-	int pipe_size;    /* of the pipe to the command, bytes; 0 for the system's own */
+	bool feeds_again; /* the result job may forward again: keep the command's stdin open for
+			     that */
+	bool rounds;   /* ...but let it see end of input, and start it anew for what comes again */
+	bool restart;  /* start the command again when it dies */
+	int pipe_size; /* of the pipe to the command, bytes; 0 for the system's own */
 	struct meter *meter;
 	const struct stage_engine *engine; /* or NULL */
 };
 
 struct stage *stage_new(const struct stage_options *options, const struct stage_jobs *jobs,
-                        void *context);
+			void *context);
 
 /* Run to the end of the input. Returns the exit status, all output written and closed. */
 int stage_run(struct stage *s);
@@ -84,11 +86,11 @@ int stage_run(struct stage *s);
 void stage_free(struct stage *s);
 
 /*
- * Send a request on: to the command, or in pipe form to stdout. custom_id is that of the line, at NULL if
- * it has none. note (may be NULL) is kept and comes back with the result.
+ * Send a request on: to the command, or in pipe form to stdout. custom_id is that of the line, at
+ * NULL if it has none. note (may be NULL) is kept and comes back with the result.
  */
 void stage_forward(struct stage *s, uint64_t sequence, struct json_span custom_id,
-                   struct json_span line, const void *note, size_t note_length);
+		   struct json_span line, const void *note, size_t note_length);
 
 /* Write a record to stdout: the outcome for this sequence number. failed counts it as failed. */
 void stage_emit(struct stage *s, uint64_t sequence, struct json_span line, bool failed);
@@ -101,7 +103,7 @@ void stage_skip(struct stage *s, uint64_t sequence);
 
 /* Bring the record back to the request job, with the note, at a time of clock_now. */
 void stage_hold(struct stage *s, uint64_t sequence, struct json_span line, int64_t until,
-                const void *note, size_t note_length);
+		const void *note, size_t note_length);
 
 /* Records that are held, and records that are in the command. */
 size_t stage_held(const struct stage *s);

@@ -25,7 +25,8 @@ int stage_child_start(struct stage *s)
 	out_init(&s->feed, s->child.in);
 	/* Lines may have grown on their way through the command: what it writes is limited only so
 	 * that memory is bounded. */
-	size_t max = s->options.max_line > (size_t)256 << 20 ? s->options.max_line : (size_t)256 << 20;
+	size_t max =
+	    s->options.max_line > (size_t)256 << 20 ? s->options.max_line : (size_t)256 << 20;
 	line_init(&s->from, s->child.out, max);
 	s->answers = 0;
 	return 0;
@@ -59,7 +60,7 @@ static void make_up_id(struct stage *s, struct json_span line, struct buf *renam
 }
 
 void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custom_id,
-                      struct json_span line, const void *note, size_t note_length)
+		      struct json_span line, const void *note, size_t note_length)
 {
 	struct buf renamed = {0};
 	struct flight *f;
@@ -139,7 +140,7 @@ static void stray_line(struct stage *s, const struct record *r, const char *why)
 {
 	if (s->strays++ < 3)
 		msg_warn("%s wrote a line that %s, left out: %.*s", s->options.command[0], why,
-		         r->text.length < 60 ? (int)r->text.length : 60, r->text.at);
+			 r->text.length < 60 ? (int)r->text.length : 60, r->text.at);
 }
 
 static void handle_answer(struct stage *s, const struct line *line, bool too_long)
@@ -180,9 +181,10 @@ static void judge_end(struct stage *s, int status, bool clean)
 	if (!clean) {
 		if (code < 0)
 			msg_warn("%s was killed by signal %d, with %zu records in it", name,
-			         WTERMSIG(status), left);
+				 WTERMSIG(status), left);
 		else
-			msg_warn("%s ended with status %d, with %zu records in it", name, code, left);
+			msg_warn("%s ended with status %d, with %zu records in it", name, code,
+				 left);
 	}
 	if (code == STATUS_USAGE || code == STATUS_STOPPED || code == STATUS_SYSTEM)
 		stage_raise(s, code);
@@ -232,7 +234,8 @@ void stage_child_feed(struct stage *s, bool about_to_wait)
 	if (s->child.in < 0)
 		return;
 	bool last = s->finished && hold_count(s->holds) == 0;
-	if ((last || out_pending(&s->feed) >= OUT_FULL || about_to_wait) && out_write(&s->feed, OUT_TRY) < 0) {
+	if ((last || out_pending(&s->feed) >= OUT_FULL || about_to_wait) &&
+	    out_write(&s->feed, OUT_TRY) < 0) {
 		close_feed(s); /* it reads no more; its end will show what it made of the rest */
 		return;
 	}

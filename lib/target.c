@@ -52,24 +52,26 @@ static int parse_base(struct base *b, const char *given, const char *fallback, c
 
 	b->given = text != fallback;
 	if (strncmp(text, "unix:", 5) == 0 ? parse_socket(b, text + 5) == 0
-	                                   : http_url_parts(text, &b->origin, &b->path) == 0)
+					   : http_url_parts(text, &b->origin, &b->path) == 0)
 		return 0;
 	struct buf message = {0};
-	buf_addf(&message, "not a base URL: '%s' (http://HOST[:PORT][/PATH], https://..., or unix:/PATH)",
-	         text);
+	buf_addf(&message,
+		 "not a base URL: '%s' (http://HOST[:PORT][/PATH], https://..., or unix:/PATH)",
+		 text);
 	*error = buf_string(&message);
 	return -1;
 }
 
 struct target_table *target_new(const char *base, const char *openai_base,
-                                const char *anthropic_base, char **error)
+				const char *anthropic_base, char **error)
 {
 	struct target_table *t = mem_zero(1, sizeof *t);
 	const char *openai = base != NULL ? base : openai_base;
 	const char *anthropic = base != NULL ? base : anthropic_base;
 
 	if (parse_base(&t->bases[TARGET_OPENAI], openai, "https://api.openai.com/v1", error) < 0 ||
-	    parse_base(&t->bases[TARGET_ANTHROPIC], anthropic, "https://api.anthropic.com", error) < 0) {
+	    parse_base(&t->bases[TARGET_ANTHROPIC], anthropic, "https://api.anthropic.com", error) <
+		0) {
 		target_free(t);
 		return NULL;
 	}
@@ -128,7 +130,8 @@ static enum target_style style_of(const char *path)
 {
 	const char *end = strpbrk(path, "?#");
 	size_t n = end != NULL ? (size_t)(end - path) : strlen(path);
-	return n >= 9 && strncmp(path + n - 9, "/messages", 9) == 0 ? TARGET_ANTHROPIC : TARGET_OPENAI;
+	return n >= 9 && strncmp(path + n - 9, "/messages", 9) == 0 ? TARGET_ANTHROPIC
+								    : TARGET_OPENAI;
 }
 
 static bool is_plain(const char *text)
@@ -169,7 +172,8 @@ static void check_absolute(const struct target_table *t, struct target *target, 
 	char *origin, *path;
 
 	if (http_url_parts(url, &origin, &path) < 0) {
-		refuse(target, "url_refused", "the record's url is neither a path nor a plain http(s) URL");
+		refuse(target, "url_refused",
+		       "the record's url is neither a path nor a plain http(s) URL");
 		return;
 	}
 	target->style = style_of(path);
@@ -184,7 +188,8 @@ static void check_absolute(const struct target_table *t, struct target *target, 
 		target->url = mem_copy(url, strlen(url));
 	else
 		refuse(target, "url_refused",
-		       "the record's url is absolute and not of the base URL's origin; see --allow-origin");
+		       "the record's url is absolute and not of the base URL's origin; see "
+		       "--allow-origin");
 }
 
 static void resolve(const struct target_table *t, struct target *target, const char *url)

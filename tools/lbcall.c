@@ -147,7 +147,8 @@ static void set_option(void *context, int id, char *argument)
 		t->http_options.connect_timeout = cli_duration("--connect-timeout", argument);
 		break;
 	case OPT_MAX_RESPONSE:
-		t->http_options.max_response = (size_t)cli_size("--max-response", argument, 1, 1 << 30);
+		t->http_options.max_response =
+		    (size_t)cli_size("--max-response", argument, 1, 1 << 30);
 		break;
 	case 'n':
 		t->dry_run = true;
@@ -156,7 +157,7 @@ static void set_option(void *context, int id, char *argument)
 }
 
 static void fail(struct lbcall *t, const struct record *r, uint64_t sequence, const char *code,
-                 const char *message)
+		 const char *message)
 {
 	buf_clear(&t->result);
 	record_fail(&t->result, r, code, message);
@@ -181,7 +182,7 @@ static struct call *new_call(struct lbcall *t, const struct record *r, uint64_t 
 
 /* Instead of sending: the request as it would go out. */
 static void print_request(struct lbcall *t, const struct record *r, uint64_t sequence,
-                          const struct target *target)
+			  const struct target *target)
 {
 	struct buf *out = &t->result;
 	const char *host = strstr(target->url, "://") + 3;
@@ -189,7 +190,7 @@ static void print_request(struct lbcall *t, const struct record *r, uint64_t seq
 
 	buf_clear(out);
 	buf_addf(out, "POST %s HTTP/1.1\nHost: %.*s\n", path != NULL ? path : "/",
-	         path != NULL ? (int)(path - host) : (int)strlen(host), host);
+		 path != NULL ? (int)(path - host) : (int)strlen(host), host);
 	credentials_describe(t->credentials, target, out);
 	buf_addf(out, "Content-Length: %zu\n\n", r->body.length);
 	buf_add(out, r->body.at, r->body.length);
@@ -199,7 +200,7 @@ static void print_request(struct lbcall *t, const struct record *r, uint64_t seq
 
 /* The request job: send it. */
 static void on_request(struct stage *s, void *context, const struct record *r, uint64_t sequence,
-                       const void *note, size_t note_length)
+		       const void *note, size_t note_length)
 {
 	struct lbcall *t = context;
 	const struct target *target = target_find(t->targets, r->url, r->params);
@@ -258,7 +259,7 @@ static void on_done(void *context, void *request, const struct http_reply *reply
 	buf_clear(&t->result);
 	reply_result(&t->result, &call->record, reply, id, clock_wall(), &outcome);
 	stage_emit(t->stage, call->sequence, (struct json_span){t->result.data, t->result.length},
-	           outcome.failed);
+		   outcome.failed);
 	if (reply->status == 429 || reply->status == 401) {
 		int64_t rest = reply->status == 401 ? REST_AFTER_401 : REST_AFTER_429;
 		if (outcome.retry_after >= 0 && outcome.retry_after < 86400)
@@ -301,8 +302,8 @@ static void engine_cancel(void *context)
 	http_cancel(((struct lbcall *)context)->http);
 }
 
-static const struct stage_engine engine = {engine_descriptor, engine_deadline, engine_run,
-                                           engine_room,       engine_in_flight, engine_cancel};
+static const struct stage_engine engine = {engine_descriptor, engine_deadline,  engine_run,
+					   engine_room,       engine_in_flight, engine_cancel};
 
 /* Every request may have a connection of its own. */
 static void raise_file_limit(size_t concurrency)
@@ -315,8 +316,9 @@ static void raise_file_limit(size_t concurrency)
 	limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur < concurrency + 64)
-		msg_die(STATUS_USAGE, "-c %zu needs more open files than the limit of %llu (ulimit -n)",
-		        concurrency, (unsigned long long)limit.rlim_max);
+		msg_die(STATUS_USAGE,
+			"-c %zu needs more open files than the limit of %llu (ulimit -n)",
+			concurrency, (unsigned long long)limit.rlim_max);
 }
 
 static void open_all(struct lbcall *t)
@@ -325,14 +327,14 @@ static void open_all(struct lbcall *t)
 	const char *reason;
 
 	raise_file_limit(t->http_options.concurrency);
-	t->targets = target_new(t->base_url, getenv("OPENAI_BASE_URL"), getenv("ANTHROPIC_BASE_URL"),
-	                        &error);
+	t->targets = target_new(t->base_url, getenv("OPENAI_BASE_URL"),
+				getenv("ANTHROPIC_BASE_URL"), &error);
 	if (t->targets == NULL)
 		msg_die(STATUS_USAGE, "%s", error);
 	for (size_t i = 0; i < t->origin_count; i++)
 		if (target_allow(t->targets, t->origins[i]) < 0)
 			msg_die(STATUS_USAGE, "--allow-origin wants scheme://host[:port], not '%s'",
-			        t->origins[i]);
+				t->origins[i]);
 	t->credentials = credentials_new(&t->credential_options, &error);
 	if (t->credentials == NULL)
 		msg_die(STATUS_USAGE, "%s", error);
@@ -373,17 +375,17 @@ int main(int argc, char **argv)
 	};
 	struct lbcall t = {
 	    .http_options = {.concurrency = 20,
-	                     .timeout = 600 * CLOCK_SEC,
-	                     .connect_timeout = 10 * CLOCK_SEC,
-	                     .stall_timeout = STALL_TIMEOUT,
-	                     .max_response = (size_t)64 << 20},
+			     .timeout = 600 * CLOCK_SEC,
+			     .connect_timeout = 10 * CLOCK_SEC,
+			     .stall_timeout = STALL_TIMEOUT,
+			     .max_response = (size_t)64 << 20},
 	};
 	struct stage_jobs jobs = {.request = on_request, .other = on_other};
 
 	int operand = cli_start(argc, argv, &tool, &t, &t.shared);
 	if (operand < argc)
 		cli_misuse("unexpected operand '%s': lbcall reads stdin and wraps no command",
-		           argv[operand]);
+			   argv[operand]);
 	open_all(&t);
 	struct stage_options stage_options = {
 	    .max_line = (size_t)t.shared.max_line,

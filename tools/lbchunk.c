@@ -1,26 +1,25 @@
 /*
  * lbchunk: items to requests, results to items.
  *
- * Input: items, any JSON values (packing); results (unpacking with -u). In wrap form items in, items out.
- * Output: request records (lb-record(5)) that carry their items in lb.items; or each item with its answer.
- * State: none. Ids that were given out are remembered in a temporary file, to tell repeats apart.
+ * Input: items, any JSON values (packing); results (unpacking with -u). In wrap form items in,
+ * items out. Output: request records (lb-record(5)) that carry their items in lb.items; or each
+ * item with its answer. State: none. Ids that were given out are remembered in a temporary file, to
+ * tell repeats apart.
  */
 #include "answer.h"
 #include "buf.h"
 #include "cli.h"
 #include "expr.h"
-#include "hash.h"
-#include "ids.h"
 #include "json.h"
 #include "mem.h"
 #include "msg.h"
+#include "naming.h"
 #include "pack.h"
 #include "record.h"
 #include "stage.h"
 #include "template.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,15 +39,24 @@ struct lbchunk {
 	const char *body, *id_text, *answer_text, *into;
 
 	struct stage *stage;
-	struct expr *id, *custom_id, *own_id, *answer;
-	struct ids *ids;
+	struct naming *naming;
+	struct expr *answer;
 	struct gathered gathered;
 	struct json_span *items; /* room for one pack */
 	bool wraps;
 	struct buf line, message;
 };
 
-enum { OPT_SCHEMA = CLI_LONG, OPT_BODY, OPT_API, OPT_ID, OPT_MAX_OUTPUT, OPT_INTO, OPT_ANSWER, OPT_ROUNDS };
+enum {
+	OPT_SCHEMA = CLI_LONG,
+	OPT_BODY,
+	OPT_API,
+	OPT_ID,
+	OPT_MAX_OUTPUT,
+	OPT_INTO,
+	OPT_ANSWER,
+	OPT_ROUNDS
+};
 
 static const struct cli_option options[] = {
     {'m', "model", "NAME", "the model to ask"},
@@ -98,7 +106,8 @@ static void set_option(void *context, int id, char *argument)
 		break;
 	case OPT_API:
 		if (pack_api(argument, &t->pack.api) < 0)
-			cli_misuse("--api wants chat, responses, messages or embeddings, not '%s'", argument);
+			cli_misuse("--api wants chat, responses, messages or embeddings, not '%s'",
+				   argument);
 		break;
 	case OPT_ID:
 		t->id_text = argument;
@@ -130,84 +139,10 @@ static void system_failed(struct lbchunk *t, const char *what)
 	stage_fatal(t->stage, STATUS_SYSTEM);
 }
 
-/* The value of an id expression if it is a string or number, as text. */
-static bool id_value(struct expr *e, struct json_span item, struct buf *id)
-{
-	struct buf value = {0}, message = {0};
-	bool found = false;
-
-	if (expr_eval(e, item, &value, &message) == 1) {
-		struct json_span span = {value.data, value.length};
-		enum json_type type = json_type(span);
-		found = (type == JSON_STRING && span.length > 2) || type == JSON_NUMBER;
-		if (found)
-			json_text(id, span);
-	}
-	buf_free(&value);
-	buf_free(&message);
-	return found;
-}
-
-/* Append an item's id. It depends on the item alone, so that it outlives reordering and insertion. */
-static void add_item_id(struct lbchunk *t, struct json_span item, struct buf *id)
-{
-	unsigned char digest[HASH_SIZE];
-	char hex[17];
-
-	if (t->id != NULL ? id_value(t->id, item, id)
-	                  : json_type(item) == JSON_OBJECT && (id_value(t->custom_id, item, id) ||
-	                                                       id_value(t->own_id, item, id)))
-		return;
-	hash_bytes(item.at, item.length, digest);
-	hash_text(digest, 8, hex);
-	buf_adds(id, hex);
-}
-
-/* Make an id that was given out before different by a number behind it. Returns 0 or -1. */
-static int make_unique(struct lbchunk *t, struct buf *id)
-{
-	uint64_t uses, suffix;
-	size_t length = id->length;
-
-	if (ids_use(t->ids, id->data, id->length, &uses) < 0)
-		return -1;
-	for (suffix = uses; uses > 1; suffix++) {
-		id->length = length;
-		buf_addf(id, "-%" PRIu64, suffix);
-		if (ids_use(t->ids, id->data, id->length, &uses) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* The custom_id for a request, as a JSON string: the item's own id, or one made of all ids. */
-static int make_id(struct lbchunk *t, const struct json_span *items, size_t count, struct buf *quoted)
-{
-	struct buf id = {0};
-
-	for (size_t i = 0; i < count; i++) {
-		add_item_id(t, items[i], &id);
-		if (count > 1)
-			buf_addc(&id, '\0');
-	}
-	if (count > 1) {
-		unsigned char digest[HASH_SIZE];
-		char hex[17];
-		hash_bytes(id.data, id.length, digest);
-		hash_text(digest, 8, hex);
-		buf_clear(&id);
-		buf_addf(&id, "pack-%s", hex);
-	}
-	int result = make_unique(t, &id);
-	json_quote(quoted, id.data, id.length);
-	buf_free(&id);
-	return result;
-}
-
 /* An item that no request can be made of. In pipe form it goes on as a failed result that carries
  * it, so that unpacking finds it again. */
 static void fail_item(struct lbchunk *t, struct json_span item, uint64_t sequence, const char *code,
-                      const struct buf *message)
+		      const struct buf *message)
 {
 	struct buf id = {0}, error = {0};
 
@@ -217,9 +152,10 @@ static void fail_item(struct lbchunk *t, struct json_span item, uint64_t sequenc
 		struct answer_item a = {item, {NULL, 0}, {error.data, error.length}};
 		answer_line(&t->line, &a, (struct json_span){NULL, 0}, t->into);
 	} else {
-		if (make_id(t, &item, 1, &id) < 0)
+		if (naming_id(t->naming, &item, 1, &id) < 0)
 			system_failed(t, "temporary file for ids");
-		buf_addf(&t->line, "{\"custom_id\":%s,\"response\":null,\"error\":", buf_string(&id));
+		buf_addf(&t->line,
+			 "{\"custom_id\":%s,\"response\":null,\"error\":", buf_string(&id));
 		buf_add(&t->line, error.data, error.length);
 		buf_adds(&t->line, ",\"lb\":{\"items\":[");
 		buf_add(&t->line, item.at, item.length);
@@ -230,11 +166,12 @@ static void fail_item(struct lbchunk *t, struct json_span item, uint64_t sequenc
 	buf_free(&error);
 }
 
-static void send_pack(struct lbchunk *t, struct json_span *items, uint64_t *sequences, size_t count);
+static void send_pack(struct lbchunk *t, struct json_span *items, uint64_t *sequences,
+		      size_t count);
 
 /* An expression failed on some item of the pack: fail those, and send the others. */
 static void send_good_ones(struct lbchunk *t, struct json_span *items, uint64_t *sequences,
-                           size_t count)
+			   size_t count)
 {
 	size_t good = 0;
 
@@ -268,7 +205,7 @@ static void send_pack(struct lbchunk *t, struct json_span *items, uint64_t *sequ
 			fail_item(t, items[0], sequences[0], "bad_item", &t->message);
 		goto out;
 	}
-	if (make_id(t, items, count, &id) < 0)
+	if (naming_id(t->naming, items, count, &id) < 0)
 		system_failed(t, "temporary file for ids");
 	struct json_span custom_id = {id.data, id.length};
 	buf_clear(&t->line);
@@ -277,8 +214,8 @@ static void send_pack(struct lbchunk *t, struct json_span *items, uint64_t *sequ
 	buf_addc(&t->line, ',');
 	buf_add(&t->line, members.data, members.length);
 	stage_forward(t->stage, sequences[0], custom_id,
-	              (struct json_span){t->line.data, t->line.length}, sequences,
-	              count * sizeof *sequences);
+		      (struct json_span){t->line.data, t->line.length}, sequences,
+		      count * sizeof *sequences);
 out:
 	buf_free(&members);
 	buf_free(&id);
@@ -302,7 +239,7 @@ static void send_gathered(struct lbchunk *t)
 
 /* The request job: gather items until a pack is full. */
 static void on_item(struct stage *s, void *context, const struct record *r, uint64_t sequence,
-                    const void *note, size_t note_length)
+		    const void *note, size_t note_length)
 {
 	struct lbchunk *t = context;
 	struct gathered *g = &t->gathered;
@@ -341,7 +278,7 @@ static void on_finish(struct stage *s, void *context, bool stopped)
 
 /* With -u a request passes. */
 static void on_request(struct stage *s, void *context, const struct record *r, uint64_t sequence,
-                       const void *note, size_t note_length)
+		       const void *note, size_t note_length)
 {
 	(void)context;
 	(void)note;
@@ -350,12 +287,12 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 }
 
 static void emit_item(struct lbchunk *t, const struct answer_item *a, struct json_span custom_id,
-                      uint64_t sequence)
+		      uint64_t sequence)
 {
 	buf_clear(&t->line);
 	answer_line(&t->line, a, custom_id, t->into);
 	stage_emit(t->stage, sequence, (struct json_span){t->line.data, t->line.length},
-	           a->error.at != NULL);
+		   a->error.at != NULL);
 }
 
 /* Wrap form: the items that a packed answer left out go into packs of half the size. */
@@ -382,7 +319,7 @@ static void ask_again(struct lbchunk *t, const struct answer_set *set, const uin
 
 /* The result job: each item with its answer. */
 static void on_result(struct stage *s, void *context, const struct record *r, uint64_t sequence,
-                      const struct stage_flight *flight)
+		      const struct stage_flight *flight)
 {
 	struct lbchunk *t = context;
 	struct record own = *r;
@@ -402,7 +339,8 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 	bool again = flight != NULL && set.again && !flight->lost && !stage_stopping(s);
 	for (size_t i = 0; i < set.count; i++)
 		if (!again || set.items[i].error.at == NULL)
-			emit_item(t, &set.items[i], own.custom_id, sequences != NULL ? sequences[i] : sequence);
+			emit_item(t, &set.items[i], own.custom_id,
+				  sequences != NULL ? sequences[i] : sequence);
 	if (again)
 		ask_again(t, &set, sequences);
 	answer_free(&set);
@@ -433,7 +371,8 @@ static void check_options(struct lbchunk *t)
 
 	if (t->unpack && t->wraps)
 		cli_misuse("-u is for the pipe form; around a command both jobs are done");
-	if (t->unpack && (t->pack.model != NULL || t->has_prompt || t->has_system || t->body != NULL))
+	if (t->unpack &&
+	    (t->pack.model != NULL || t->has_prompt || t->has_system || t->body != NULL))
 		cli_misuse("-u unpacks results: -m, -p, -s and --body have no place beside it");
 	if ((t->keep_order || t->rounds) && !t->wraps)
 		cli_misuse("-k and --rounds are for the wrap form, around a command");
@@ -443,9 +382,11 @@ static void check_options(struct lbchunk *t)
 	if (t->unpack)
 		return;
 	if (t->body != NULL) {
-		if (t->has_prompt || t->has_system || t->schema.length > 0 || t->pack.max_output > 0)
-			cli_misuse("--body makes the whole body: -p, -s, --schema and --max-output have no "
-			           "place beside it");
+		if (t->has_prompt || t->has_system || t->schema.length > 0 ||
+		    t->pack.max_output > 0)
+			cli_misuse("--body makes the whole body: -p, -s, --schema and --max-output "
+				   "have no "
+				   "place beside it");
 		return;
 	}
 	if (t->pack.model == NULL)
@@ -464,7 +405,8 @@ static void load_schema(struct lbchunk *t)
 	if (t->schema.length == 0)
 		return;
 	if (json_check(t->schema.data, t->schema.length, schema, NULL, 0, &problem) < 0)
-		cli_misuse("--schema: not JSON: %s at byte %zu", problem.reason, problem.offset + 1);
+		cli_misuse("--schema: not JSON: %s at byte %zu", problem.reason,
+			   problem.offset + 1);
 	struct buf compact = {0};
 	json_compact(&compact, *schema);
 	buf_free(&t->schema);
@@ -478,6 +420,7 @@ static void load_schema(struct lbchunk *t)
 static void open_all(struct lbchunk *t)
 {
 	struct gathered *g = &t->gathered;
+	char *error = NULL;
 
 	check_options(t);
 	if (t->answer_text != NULL)
@@ -493,11 +436,9 @@ static void open_all(struct lbchunk *t)
 		t->pack.prompt = compile_template("-p", &t->prompt);
 	if (t->has_system)
 		t->pack.system = compile_template("-s", &t->system);
-	if (t->id_text != NULL)
-		t->id = compile("--id", t->id_text);
-	t->custom_id = compile("--id", ".custom_id");
-	t->own_id = compile("--id", ".id");
-	t->ids = ids_new();
+	t->naming = naming_new(t->id_text, &error);
+	if (t->naming == NULL)
+		cli_misuse("--id: %s", error);
 	g->ends = mem_zero(t->pack.size, sizeof *g->ends);
 	g->sequences = mem_zero(t->pack.size, sizeof *g->sequences);
 	t->items = mem_zero(t->pack.size, sizeof *t->items);
@@ -506,14 +447,11 @@ static void open_all(struct lbchunk *t)
 static void close_all(struct lbchunk *t)
 {
 	stage_free(t->stage);
-	expr_free(t->id);
-	expr_free(t->custom_id);
-	expr_free(t->own_id);
 	expr_free(t->answer);
 	expr_free(t->pack.body);
 	template_free(t->pack.prompt);
 	template_free(t->pack.system);
-	ids_free(t->ids);
+	naming_free(t->naming);
 	free(t->items);
 	free(t->gathered.ends);
 	free(t->gathered.sequences);
@@ -529,7 +467,7 @@ int main(int argc, char **argv)
 {
 	static const struct cli_tool tool = {
 	    .synopsis = "-m MODEL -p PROMPT [options] [command [argument ...]]\n"
-	                "       lbchunk -u [options]",
+			"       lbchunk -u [options]",
 	    .purpose = "Make LLM requests of items, and items with answers of results.",
 	    .options = options,
 	    .count = sizeof options / sizeof *options,

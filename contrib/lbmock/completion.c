@@ -1,0 +1,55 @@
+#include "completion.h"
+#include "answer.h"
+#include "chat.h"
+#include "messages.h"
+#include "phrase.h"
+#include "request.h"
+#include "responses.h"
+
+#include <string.h>
+
+static void count_tokens(struct completion *c)
+{
+	c->tokens = request_tokens(c->length);
+	if (c->tokens == 0)
+		c->tokens = 1;
+}
+
+bool completion_make(struct completion *c, struct answer *a, enum fault_kind fault, uint64_t choice)
+{
+	int64_t cap = c->request->max_tokens;
+	bool applied = answer_write(a, c->request, fault, choice);
+
+	c->text = a->text.data;
+	c->length = a->text.length;
+	c->end = COMPLETION_STOP;
+	if (cap >= 0 && request_tokens(c->length) > cap) {
+		c->length = phrase_cut(c->text, c->length, (size_t)cap * 4);
+		c->end = COMPLETION_LENGTH;
+	}
+	if (fault == FAULT_TRUNCATE) {
+		c->length = phrase_cut(c->text, c->length, c->length / 2);
+		c->end = COMPLETION_LENGTH;
+		applied = true;
+	}
+	count_tokens(c);
+	return applied;
+}
+
+void completion_refuse(struct completion *c, bool filter)
+{
+	c->text = filter ? "" : "I'm sorry, but I can't help with that.";
+	c->length = strlen(c->text);
+	c->end = filter ? COMPLETION_FILTER : COMPLETION_REFUSAL;
+	count_tokens(c);
+}
+
+void completion_write(struct buf *out, const struct completion *c)
+{
+	if (c->request->api == API_CHAT)
+		(c->request->stream ? chat_stream : chat_body)(out, c);
+	else if (c->request->api == API_RESPONSES)
+		(c->request->stream ? responses_stream : responses_body)(out, c);
+	else
+		(c->request->stream ? messages_stream : messages_body)(out, c);
+}
