@@ -430,7 +430,7 @@ void http_run(struct http *h, int64_t now)
 	int running;
 	size_t n;
 
-	if (h->in_flight == 0 && h->lane_count == 0)
+	if (h->in_flight == 0)
 		return;
 	for (size_t i = 0; i < h->lane_count; i++) {
 		struct lane *lane = &h->lanes[i];

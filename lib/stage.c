@@ -225,7 +225,11 @@ static void take_lines(struct stage *s)
 	struct line line;
 	enum line_state state;
 
-	while (wants_input(s) && (state = line_next(&s->in, &line)) != LINE_NONE) {
+	while (wants_input(s)) {
+		state = line_next(&s->in, &line);
+		s->hungry = state == LINE_NONE;
+		if (state == LINE_NONE)
+			break;
 		if (state == LINE_END)
 			end_input(s);
 		else
@@ -252,6 +256,7 @@ static void read_input(struct stage *s)
 		stage_raise(s, STATUS_SYSTEM);
 		s->in.ended = true;
 	}
+	s->hungry = false;
 }
 
 /* A held record's time has come, or it is cancelled. */
@@ -376,7 +381,7 @@ static void fill_poll(const struct stage *s, struct pollfd fds[POLL_COUNT])
 	for (int i = 0; i < POLL_COUNT; i++)
 		fds[i] = (struct pollfd){-1, POLLIN, 0};
 	fds[POLL_SIGNAL].fd = interrupt_fd();
-	if (wants_input(s))
+	if (s->hungry && wants_input(s))
 		fds[POLL_IN].fd = STDIN_FILENO;
 	if (s->child.out >= 0 && out_pending(&s->out) < OUT_FULL)
 		fds[POLL_FROM].fd = s->child.out;
@@ -400,9 +405,11 @@ static int poll_or_write(struct stage *s, struct pollfd fds[POLL_COUNT])
 			fds[POLL_OUT].events = POLLOUT;
 		if (s->child.in >= 0 && out_pending(&s->feed) > 0)
 			fds[POLL_FEED] = (struct pollfd){s->child.in, POLLOUT, 0};
-		if (wants_input(s))
+		if (s->hungry && wants_input(s))
 			fds[POLL_IN].fd = STDIN_FILENO;
 	}
+	if (!s->hungry && wants_input(s))
+		return 0; /* there is room again for lines that are in memory */
 	return s->fatal ? 0 : poll(fds, POLL_COUNT, time_left(s));
 }
 

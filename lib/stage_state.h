@@ -17,6 +17,7 @@ struct stage {
 	void *context;
 
 	struct line_reader in;
+	bool hungry;      /* all lines in memory are taken: read before taking more */
 	bool input_ended; /* no more is read: end of input, a signal, or stage_stop */
 	bool finished;    /* the finish job has run */
 	bool stopping;    /* ...before the end of the input */

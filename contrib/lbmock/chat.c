@@ -3,7 +3,7 @@
 #include "completion.h"
 #include "json.h"
 #include "request.h"
-#include "sse.h"
+#include "events.h"
 
 /* As JSON. */
 static const char *const finish_reasons[] = {
@@ -63,12 +63,12 @@ static void end_chunk(struct buf *out, const struct completion *c, const char *f
 	if (c->request->include_usage)
 		buf_adds(out, ",\"usage\":null");
 	buf_addc(out, '}');
-	sse_end(out);
+	events_end(out);
 }
 
 static void begin_chunk(struct buf *out, const struct completion *c)
 {
-	sse_begin(out, NULL);
+	events_begin(out, NULL);
 	add_head(out, c, "chat.completion.chunk");
 }
 
@@ -84,7 +84,7 @@ void chat_stream(struct buf *out, const struct completion *c)
 	    out,
 	    "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null}");
 	end_chunk(out, c, "null");
-	while (sse_piece(&at, &left, &piece, &length)) {
+	while (events_piece(&at, &left, &piece, &length)) {
 		begin_chunk(out, c);
 		buf_adds(out, "{\"index\":0,\"delta\":{\"");
 		buf_adds(out, c->end == COMPLETION_REFUSAL ? "refusal" : "content");
@@ -101,9 +101,9 @@ void chat_stream(struct buf *out, const struct completion *c)
 		buf_adds(out, "],\"usage\":");
 		add_usage(out, c);
 		buf_addc(out, '}');
-		sse_end(out);
+		events_end(out);
 	}
-	sse_begin(out, NULL);
+	events_begin(out, NULL);
 	buf_adds(out, "[DONE]");
-	sse_end(out);
+	events_end(out);
 }

@@ -1,5 +1,5 @@
 #include "completion.h"
-#include "answer.h"
+#include "model.h"
 #include "chat.h"
 #include "messages.h"
 #include "phrase.h"
@@ -15,13 +15,13 @@ static void count_tokens(struct completion *c)
 		c->tokens = 1;
 }
 
-bool completion_make(struct completion *c, struct answer *a, enum fault_kind fault, uint64_t choice)
+bool completion_make(struct completion *c, struct model *m, enum fault_kind fault, uint64_t choice)
 {
 	int64_t cap = c->request->max_tokens;
-	bool applied = answer_write(a, c->request, fault, choice);
+	bool applied = model_answer(m, c->request, fault, choice);
 
-	c->text = a->text.data;
-	c->length = a->text.length;
+	c->text = m->text.data;
+	c->length = m->text.length;
 	c->end = COMPLETION_STOP;
 	if (cap >= 0 && request_tokens(c->length) > cap) {
 		c->length = phrase_cut(c->text, c->length, (size_t)cap * 4);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct answer;
+struct model;
 struct buf;
 struct request;
 
@@ -34,11 +34,10 @@ struct completion {
 
 /*
  * Write the answer, in a's memory, and cut it to the request's cap on tokens. The faults of answers
- * are committed here, FAULT_TRUNCATE among them; choice is as for answer_write. Returns whether
+ * are committed here, FAULT_TRUNCATE among them; choice is as for model_answer. Returns whether
  * there was one that applied.
  */
-bool completion_make(struct completion *c, struct answer *a, enum fault_kind fault,
-		     uint64_t choice);
+bool completion_make(struct completion *c, struct model *m, enum fault_kind fault, uint64_t choice);
 
 /* Refuse to answer, in words, or without any as a content filter does. */
 void completion_refuse(struct completion *c, bool filter);

@@ -1,4 +1,5 @@
 #include "embeddings.h"
+#include "base64.h"
 #include "buf.h"
 #include "fingerprint.h"
 #include "json.h"
@@ -14,27 +15,21 @@
 #define DIMENSIONS     8
 #define DIMENSIONS_MAX 4096
 
-/* Base64 (RFC 4648) of 32-bit little-endian floats, which OpenAI's own clients ask for. */
+/* Base64 of 32-bit little-endian floats, which OpenAI's own clients ask for. */
 static void add_base64(struct buf *out, const float *vector, size_t count)
 {
-	static const char digits[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	unsigned group = 0;
-	unsigned bits = 0;
+	struct buf bytes = {0};
 
-	buf_addc(out, '"');
-	for (size_t i = 0; i < 4 * count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		uint32_t word;
-		memcpy(&word, &vector[i / 4], sizeof word);
-		group = (group << 8 | (word >> 8 * (i % 4) & 0xff)) & 0xffffff;
-		for (bits += 8; bits >= 6; bits -= 6)
-			buf_addc(out, digits[group >> (bits - 6) & 63]);
-	}
-	if (bits > 0) {
-		buf_addc(out, digits[group << (6 - bits) & 63]);
-		buf_adds(out, bits == 2 ? "==" : "=");
+		memcpy(&word, &vector[i], sizeof word);
+		for (unsigned shift = 0; shift < 32; shift += 8)
+			buf_addc(&bytes, (char)(unsigned char)(word >> shift));
 	}
 	buf_addc(out, '"');
+	base64_encode(out, bytes.data, bytes.length);
+	buf_addc(out, '"');
+	buf_free(&bytes);
 }
 
 static void add_numbers(struct buf *out, const float *vector, size_t count)

@@ -283,7 +283,7 @@ int main(int argc, char **argv)
 	};
 	struct service *service = NULL;
 	struct server *server = NULL;
-	enum msg_status status = STATUS_SYSTEM;
+	int status = STATUS_SYSTEM;
 	sigset_t stops;
 
 	msg_init(argv[0]);

@@ -3,7 +3,7 @@
 #include "completion.h"
 #include "json.h"
 #include "request.h"
-#include "sse.h"
+#include "events.h"
 
 #include <stdbool.h>
 
@@ -56,9 +56,9 @@ void messages_body(struct buf *out, const struct completion *c)
 
 static void add_event(struct buf *out, const char *name, const char *data)
 {
-	sse_begin(out, name);
+	events_begin(out, name);
 	buf_adds(out, data);
-	sse_end(out);
+	events_end(out);
 }
 
 static void add_content(struct buf *out, const struct completion *c)
@@ -72,35 +72,35 @@ static void add_content(struct buf *out, const struct completion *c)
 		  "{\"type\":\"content_block_start\",\"index\":0,"
 		  "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}");
 	add_event(out, "ping", "{\"type\":\"ping\"}");
-	while (sse_piece(&at, &left, &piece, &length)) {
-		sse_begin(out, "content_block_delta");
+	while (events_piece(&at, &left, &piece, &length)) {
+		events_begin(out, "content_block_delta");
 		buf_adds(out, "{\"type\":\"content_block_delta\",\"index\":0,"
 			      "\"delta\":{\"type\":\"text_delta\",\"text\":");
 		json_quote(out, piece, length);
 		buf_adds(out, "}}");
-		sse_end(out);
+		events_end(out);
 	}
 	add_event(out, "content_block_stop", "{\"type\":\"content_block_stop\",\"index\":0}");
 }
 
 void messages_stream(struct buf *out, const struct completion *c)
 {
-	sse_begin(out, "message_start");
+	events_begin(out, "message_start");
 	buf_adds(out, "{\"type\":\"message_start\",\"message\":");
 	add_head(out, c);
 	buf_adds(out, "],\"stop_reason\":null,\"stop_sequence\":null,");
 	/* The output is counted as it comes: at the start there is one token. */
 	add_usage(out, c, 1);
 	buf_adds(out, "}}");
-	sse_end(out);
+	events_end(out);
 	if (has_text(c))
 		add_content(out, c);
-	sse_begin(out, "message_delta");
+	events_begin(out, "message_delta");
 	buf_addf(
 	    out,
 	    "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"%s\",\"stop_sequence\":null},"
 	    "\"usage\":{\"output_tokens\":%lld}}",
 	    stop_reasons[c->end], (long long)c->tokens);
-	sse_end(out);
+	events_end(out);
 	add_event(out, "message_stop", "{\"type\":\"message_stop\"}");
 }

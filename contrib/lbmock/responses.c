@@ -3,7 +3,7 @@
 #include "completion.h"
 #include "json.h"
 #include "request.h"
-#include "sse.h"
+#include "events.h"
 
 #include <stdbool.h>
 
@@ -97,7 +97,7 @@ struct stream {
 /* Begin an event, leaving the object open for further members. */
 static void begin_event(struct stream *s, const char *name)
 {
-	sse_begin(s->out, name);
+	events_begin(s->out, name);
 	buf_addf(s->out, "{\"type\":\"%s\",\"sequence_number\":%u", name, s->sequence++);
 }
 
@@ -112,7 +112,7 @@ static void add_place(struct stream *s)
 static void end_event(struct stream *s)
 {
 	buf_addc(s->out, '}');
-	sse_end(s->out);
+	events_end(s->out);
 }
 
 static void response_event(struct stream *s, const char *name, bool begun)
@@ -148,7 +148,7 @@ static void text_events(struct stream *s)
 	const char *piece;
 	size_t length;
 
-	while (sse_piece(&at, &left, &piece, &length)) {
+	while (events_piece(&at, &left, &piece, &length)) {
 		begin_event(s, refusal ? "response.refusal.delta" : "response.output_text.delta");
 		add_place(s);
 		buf_adds(s->out, ",\"delta\":");

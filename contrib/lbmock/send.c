@@ -1,8 +1,8 @@
 #include "send.h"
 #include "mem.h"
 #include "msg.h"
-#include "reply.h"
-#include "sse.h"
+#include "outcome.h"
+#include "events.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 /* A body on its way in pieces. */
 struct content {
-	const struct reply *reply;
+	const struct outcome *reply;
 	struct MHD_Connection *connection;
 };
 
@@ -32,10 +32,10 @@ void send_shutdown(struct MHD_Connection *connection)
 static ssize_t read_content(void *cls, uint64_t at, char *out, size_t room)
 {
 	const struct content *c = cls;
-	const struct reply *r = c->reply;
-	size_t end = r->way == REPLY_CUT ? r->body.length / 2 : r->body.length;
+	const struct outcome *r = c->reply;
+	size_t end = r->way == OUTCOME_CUT ? r->body.length / 2 : r->body.length;
 
-	if (at >= end && r->way == REPLY_CUT) {
+	if (at >= end && r->way == OUTCOME_CUT) {
 		send_shutdown(c->connection);
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	}
@@ -44,7 +44,7 @@ static ssize_t read_content(void *cls, uint64_t at, char *out, size_t room)
 	const char *from = r->body.data + at;
 	size_t n = end - (size_t)at;
 	if (r->stream)
-		n = sse_event(from, n);
+		n = events_event(from, n);
 	if (n > room)
 		n = room;
 	memcpy(out, from, n);
@@ -60,9 +60,9 @@ static void reset_connection(struct MHD_Connection *connection)
 		send_shutdown(connection); /* a Unix socket, which knows no reset */
 }
 
-static struct MHD_Response *new_response(struct MHD_Connection *connection, const struct reply *r)
+static struct MHD_Response *new_response(struct MHD_Connection *connection, const struct outcome *r)
 {
-	if (!r->stream && r->way != REPLY_CUT)
+	if (!r->stream && r->way != OUTCOME_CUT)
 		return MHD_create_response_from_buffer(r->body.length, r->body.data,
 						       MHD_RESPMEM_PERSISTENT);
 	struct content *c = mem_alloc(sizeof *c);
@@ -71,9 +71,9 @@ static struct MHD_Response *new_response(struct MHD_Connection *connection, cons
 						 BLOCK, read_content, c, free);
 }
 
-enum MHD_Result send_reply(struct MHD_Connection *connection, const struct reply *r)
+enum MHD_Result send_reply(struct MHD_Connection *connection, const struct outcome *r)
 {
-	if (r->way == REPLY_RESET) {
+	if (r->way == OUTCOME_RESET) {
 		reset_connection(connection);
 		return MHD_NO;
 	}

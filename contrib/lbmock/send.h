@@ -5,11 +5,11 @@
 
 #include <microhttpd.h>
 
-struct reply;
+struct outcome;
 
 /* Queue the reply, which must stay as it is until the request is completed; its delay is over. The
  * result is what the access handler is to return. */
-enum MHD_Result send_reply(struct MHD_Connection *connection, const struct reply *reply);
+enum MHD_Result send_reply(struct MHD_Connection *connection, const struct outcome *reply);
 
 /* Shut the connection down, before the access handler returns MHD_NO. MHD (0.9.75, with
  * MHD_USE_TURBO) marks a connection closed and then forgets it until something happens on its

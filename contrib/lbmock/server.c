@@ -3,7 +3,7 @@
 #include "listen.h"
 #include "mem.h"
 #include "msg.h"
-#include "reply.h"
+#include "outcome.h"
 #include "send.h"
 #include "service.h"
 #include "timers.h"
@@ -39,7 +39,7 @@ struct call {
 	int watched; /* the socket of a hanging call, or -1 */
 	struct timer timer;
 	struct buf body;
-	struct reply reply;
+	struct outcome reply;
 	struct call *next; /* in the list of free ones */
 };
 
@@ -102,7 +102,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 static void wait_with(struct call *call, int64_t now)
 {
 	struct server *s = call->server;
-	bool hang = call->reply.way == REPLY_HANG;
+	bool hang = call->reply.way == OUTCOME_HANG;
 
 	call->state = CALL_WAITING;
 	timers_add(&s->timers, &call->timer, now + (hang ? HANG_TIME : call->reply.delay), call);
@@ -119,7 +119,7 @@ static void wake(struct call *call, enum call_state state)
 {
 	struct server *s = call->server;
 
-	call->state = call->reply.way == REPLY_HANG ? CALL_DROPPED : state;
+	call->state = call->reply.way == OUTCOME_HANG ? CALL_DROPPED : state;
 	timers_remove(&s->timers, &call->timer);
 	if (call->watched >= 0)
 		epoll_ctl(s->epoll, EPOLL_CTL_DEL, call->watched, NULL);
@@ -159,7 +159,7 @@ static enum MHD_Result answer(struct call *call, const char *method, const char 
 		question.credential = find_credential(call->connection);
 	service_answer(s->service, &question, &call->reply, clock_wall(), now);
 	call->counted = true;
-	if (call->reply.way != REPLY_HANG && call->reply.delay <= 0)
+	if (call->reply.way != OUTCOME_HANG && call->reply.delay <= 0)
 		return send_reply(call->connection, &call->reply);
 	wait_with(call, now);
 	return MHD_YES;
@@ -354,7 +354,7 @@ void server_free(struct server *s)
 	for (struct call *call; (call = s->free_calls) != NULL;) {
 		s->free_calls = call->next;
 		buf_free(&call->body);
-		reply_free(&call->reply);
+		outcome_free(&call->reply);
 		free(call);
 	}
 	timers_free(&s->timers);

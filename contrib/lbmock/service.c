@@ -1,5 +1,5 @@
 #include "service.h"
-#include "answer.h"
+#include "model.h"
 #include "calllog.h"
 #include "clock.h"
 #include "completion.h"
@@ -9,7 +9,7 @@
 #include "mem.h"
 #include "msg.h"
 #include "pretty.h"
-#include "reply.h"
+#include "outcome.h"
 #include "request.h"
 #include "rng.h"
 #include "stats.h"
@@ -35,7 +35,7 @@ struct service {
 
 	/* Used again for each call. */
 	struct request request;
-	struct answer answer;
+	struct model model;
 	struct buf scratch;
 };
 
@@ -43,7 +43,7 @@ struct service {
 struct visit {
 	struct service *service;
 	const struct service_call *call;
-	struct reply *reply;
+	struct outcome *reply;
 	char id[ID_LENGTH + 1];
 	int64_t wall;
 	struct limit_verdict verdict;
@@ -71,7 +71,7 @@ void service_free(struct service *s)
 		return;
 	limit_free(s->limits);
 	request_free(&s->request);
-	answer_free(&s->answer);
+	model_free(&s->model);
 	buf_free(&s->scratch);
 	free(s);
 }
@@ -126,7 +126,7 @@ static void send_limited(struct visit *v)
 			 (long long)b->limit,
 			 (long long)(b->limit > b->remaining ? b->limit - b->remaining : 0),
 			 (long long)requested, wait);
-		reply_retry_after(v->reply, verdict->wait);
+		outcome_retry_after(v->reply, verdict->wait);
 	}
 	send_error(v, &(struct api_error){.status = 429,
 					  .type = tokens ? "tokens" : "requests",
@@ -183,13 +183,13 @@ static bool send_fault(struct visit *v, struct fault fault)
 	case FAULT_STATUS:
 		send_error(v, &(struct api_error){.status = fault.status});
 		if (fault.status == 429)
-			reply_retry_after(v->reply, v->service->options->retry_after);
+			outcome_retry_after(v->reply, v->service->options->retry_after);
 		break;
 	case FAULT_HANG:
-		v->reply->way = REPLY_HANG;
+		v->reply->way = OUTCOME_HANG;
 		break;
 	case FAULT_RESET:
-		v->reply->way = REPLY_RESET;
+		v->reply->way = OUTCOME_RESET;
 		break;
 	case FAULT_GARBAGE:
 		send_garbage(v);
@@ -220,7 +220,7 @@ static void send_answer(struct visit *v, struct fault fault)
 		if (fault.kind == FAULT_REFUSE)
 			completion_refuse(&c, v->service->refusals++ % 2 == 1);
 		if (fault.kind == FAULT_REFUSE ||
-		    completion_make(&c, &v->service->answer, fault.kind, choice))
+		    completion_make(&c, &v->service->model, fault.kind, choice))
 			v->fault = fault;
 		completion_write(&v->reply->body, &c);
 		v->completion_tokens = c.tokens;
@@ -230,7 +230,7 @@ static void send_answer(struct visit *v, struct fault fault)
 	}
 	v->prompt_tokens = r->prompt_tokens;
 	if (fault.kind == FAULT_CUT) {
-		v->reply->way = REPLY_CUT;
+		v->reply->way = OUTCOME_CUT;
 		v->fault = fault;
 	}
 }
@@ -267,7 +267,7 @@ static void serve(struct visit *v, int64_t now)
 		tokens += s->request.max_tokens >= 0 ? s->request.max_tokens : DEFAULT_OUTPUT;
 	if (s->options->rpm > 0 || s->options->tpm > 0) {
 		v->verdict = limit_take(s->limits, fingerprint_of(key, strlen(key)), tokens, now);
-		reply_limits(v->reply, call->api, &v->verdict, v->wall);
+		outcome_limits(v->reply, call->api, &v->verdict, v->wall);
 	}
 	if (v->verdict.outcome != LIMIT_PASS) {
 		send_limited(v);
@@ -292,7 +292,7 @@ static void log_visit(struct visit *v)
 {
 	const struct service_call *call = v->call;
 	const struct request *r = &v->service->request;
-	bool silent = v->reply->way == REPLY_RESET || v->reply->way == REPLY_HANG;
+	bool silent = v->reply->way == OUTCOME_RESET || v->reply->way == OUTCOME_HANG;
 	char status[8];
 	struct calllog_entry e = {
 	    .wall = v->wall,
@@ -340,7 +340,7 @@ static void serve_other(struct visit *v)
 						  .message = text->data,
 						  .length = text->length});
 		if (method != NULL)
-			reply_header(v->reply, "allow", "%s", method);
+			outcome_header(v->reply, "allow", "%s", method);
 	} else if (v->call->api == API_STATS) {
 		stats_write(&v->reply->body, &v->service->stats);
 	} else {
@@ -360,16 +360,16 @@ static void print_pretty(struct visit *v)
 	buf_add(&v->reply->body, text->data, text->length);
 }
 
-void service_answer(struct service *s, const struct service_call *call, struct reply *reply,
+void service_answer(struct service *s, const struct service_call *call, struct outcome *reply,
 		    int64_t wall, int64_t now)
 {
 	struct visit v = {.service = s, .call = call, .reply = reply, .wall = wall};
 	bool provider = call->api <= API_MESSAGES;
 
 	make_id(s, v.id);
-	reply_start(reply);
-	reply_header(reply, call->api == API_MESSAGES ? "request-id" : "x-request-id", "req_%s",
-		     v.id);
+	outcome_start(reply);
+	outcome_header(reply, call->api == API_MESSAGES ? "request-id" : "x-request-id", "req_%s",
+		       v.id);
 	if (provider)
 		stats_begin(&s->stats);
 	if (provider && strcmp(call->method, "POST") == 0) {

@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 struct calllog;
-struct reply;
+struct outcome;
 struct service;
 
 struct service_options {
@@ -52,7 +52,7 @@ struct service_call {
 };
 
 /* Decide the reply to a call. Times: wall in unix ns, now on the monotonic clock. */
-void service_answer(struct service *s, const struct service_call *call, struct reply *reply,
+void service_answer(struct service *s, const struct service_call *call, struct outcome *reply,
 		    int64_t wall, int64_t now);
 
 /* The call to an endpoint is over, one way or the other; it no longer counts as in flight. */

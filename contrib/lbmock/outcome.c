@@ -1,4 +1,4 @@
-#include "reply.h"
+#include "outcome.h"
 #include "clock.h"
 #include "limit.h"
 
@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <time.h>
 
-void reply_start(struct reply *r)
+void outcome_start(struct outcome *r)
 {
-	r->way = REPLY_SEND;
+	r->way = OUTCOME_SEND;
 	r->status = 200;
 	r->content_type = "application/json";
 	r->body.length = 0;
@@ -17,11 +17,11 @@ void reply_start(struct reply *r)
 	r->header_count = 0;
 }
 
-void reply_header(struct reply *r, const char *name, const char *format, ...)
+void outcome_header(struct outcome *r, const char *name, const char *format, ...)
 {
 	va_list args;
 
-	if (r->header_count == REPLY_HEADERS)
+	if (r->header_count == OUTCOME_HEADERS)
 		return;
 	va_start(args, format);
 	vsnprintf(r->headers[r->header_count].value, sizeof r->headers[0].value, format, args);
@@ -29,10 +29,10 @@ void reply_header(struct reply *r, const char *name, const char *format, ...)
 	r->headers[r->header_count++].name = name;
 }
 
-void reply_retry_after(struct reply *r, int64_t ns)
+void outcome_retry_after(struct outcome *r, int64_t ns)
 {
-	reply_header(r, "retry-after", "%lld", (long long)((ns + CLOCK_SEC - 1) / CLOCK_SEC));
-	reply_header(r, "retry-after-ms", "%lld", (long long)((ns + CLOCK_MS - 1) / CLOCK_MS));
+	outcome_header(r, "retry-after", "%lld", (long long)((ns + CLOCK_SEC - 1) / CLOCK_SEC));
+	outcome_header(r, "retry-after-ms", "%lld", (long long)((ns + CLOCK_MS - 1) / CLOCK_MS));
 }
 
 /* The names of a bucket's three headers. */
@@ -63,7 +63,7 @@ static void format_time(char *out, size_t size, int64_t wall)
 		out[0] = '\0';
 }
 
-static void add_bucket(struct reply *r, const struct header_names *names, bool anthropic,
+static void add_bucket(struct outcome *r, const struct header_names *names, bool anthropic,
 		       const struct limit_bucket_state *s, int64_t wall)
 {
 	char reset[48];
@@ -74,12 +74,12 @@ static void add_bucket(struct reply *r, const struct header_names *names, bool a
 		format_time(reset, sizeof reset, wall + s->reset);
 	else
 		limit_format_duration(reset, sizeof reset, s->reset);
-	reply_header(r, names->limit, "%lld", (long long)s->limit);
-	reply_header(r, names->remaining, "%lld", (long long)s->remaining);
-	reply_header(r, names->reset, "%s", reset);
+	outcome_header(r, names->limit, "%lld", (long long)s->limit);
+	outcome_header(r, names->remaining, "%lld", (long long)s->remaining);
+	outcome_header(r, names->reset, "%s", reset);
 }
 
-void reply_limits(struct reply *r, enum api api, const struct limit_verdict *v, int64_t wall)
+void outcome_limits(struct outcome *r, enum api api, const struct limit_verdict *v, int64_t wall)
 {
 	static const struct header_names openai[] = {OPENAI_NAMES("requests"),
 						     OPENAI_NAMES("tokens")};
@@ -91,7 +91,7 @@ void reply_limits(struct reply *r, enum api api, const struct limit_verdict *v, 
 	add_bucket(r, &names[1], api == API_MESSAGES, &v->tokens, wall);
 }
 
-void reply_free(struct reply *r)
+void outcome_free(struct outcome *r)
 {
 	buf_free(&r->body);
 }

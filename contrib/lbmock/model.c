@@ -1,4 +1,4 @@
-#include "answer.h"
+#include "model.h"
 #include "label.h"
 #include "mem.h"
 #include "phrase.h"
@@ -15,16 +15,16 @@ struct prompt {
 	struct json_span schema;  /* of one answer; none: a string */
 };
 
-static void add_item(struct answer *a, int64_t number, const char *at)
+static void add_item(struct model *m, int64_t number, const char *at)
 {
-	if (a->count == a->capacity) {
-		a->capacity = a->capacity > 0 ? a->capacity * 2 : 16;
-		a->items = mem_resize(a->items, a->capacity, sizeof *a->items);
+	if (m->count == m->capacity) {
+		m->capacity = m->capacity > 0 ? m->capacity * 2 : 16;
+		m->items = mem_resize(m->items, m->capacity, sizeof *m->items);
 	}
-	a->items[a->count].number = number;
-	a->items[a->count].at = at;
-	a->items[a->count].length = 0;
-	a->count++;
+	m->items[m->count].number = number;
+	m->items[m->count].at = at;
+	m->items[m->count].length = 0;
+	m->count++;
 }
 
 /* Is this line "### N"? Then *text is what stands behind the number. */
@@ -44,29 +44,29 @@ static bool is_heading(const char *line, const char *end, int64_t *number, const
 }
 
 /* Find the items of the user's message. Returns where the first begins, or its end. */
-static const char *find_items(struct answer *a, const char *text, size_t length)
+static const char *find_items(struct model *m, const char *text, size_t length)
 {
 	const char *end = text + length;
 	const char *first = end;
 	const char *content;
 	int64_t number;
 
-	a->count = 0;
+	m->count = 0;
 	for (const char *line = text; line != NULL && line < end;) {
 		if (*line == '#' && is_heading(line, end, &number, &content)) {
-			if (a->count > 0)
-				a->items[a->count - 1].length =
-				    (size_t)(line - a->items[a->count - 1].at);
+			if (m->count > 0)
+				m->items[m->count - 1].length =
+				    (size_t)(line - m->items[m->count - 1].at);
 			else
 				first = line;
-			add_item(a, number, content);
+			add_item(m, number, content);
 		}
 		line = memchr(line, '\n', (size_t)(end - line));
 		if (line != NULL)
 			line++;
 	}
-	if (a->count > 0)
-		a->items[a->count - 1].length = (size_t)(end - a->items[a->count - 1].at);
+	if (m->count > 0)
+		m->items[m->count - 1].length = (size_t)(end - m->items[m->count - 1].at);
 	return first;
 }
 
@@ -95,62 +95,62 @@ static void write_one(struct buf *out, const struct prompt *p, const char *text,
 	buf_free(&phrase);
 }
 
-static void write_member(struct answer *a, const struct prompt *p, int64_t number,
-			 const struct answer_item *item)
+static void write_member(struct model *m, const struct prompt *p, int64_t number,
+			 const struct model_item *item)
 {
-	buf_addf(&a->text,
-		 "%s{\"n\":%lld,\"answer\":", a->text.data[a->text.length - 1] == '[' ? "" : ",",
+	buf_addf(&m->text,
+		 "%s{\"n\":%lld,\"answer\":", m->text.data[m->text.length - 1] == '[' ? "" : ",",
 		 (long long)number);
-	write_one(&a->text, p, item->at, item->length, true);
-	buf_addc(&a->text, '}');
+	write_one(&m->text, p, item->at, item->length, true);
+	buf_addc(&m->text, '}');
 }
 
 /* Write the packed form. There is at least one item. */
-static bool write_packed(struct answer *a, const struct prompt *p, enum fault_kind fault,
+static bool write_packed(struct model *m, const struct prompt *p, enum fault_kind fault,
 			 uint64_t choice)
 {
-	const struct answer_item *last = &a->items[a->count - 1];
-	size_t missing = fault == FAULT_MISSING ? (size_t)(choice % a->count) : a->count;
+	const struct model_item *last = &m->items[m->count - 1];
+	size_t missing = fault == FAULT_MISSING ? (size_t)(choice % m->count) : m->count;
 	int64_t shift = fault == FAULT_RENUMBER ? 1 : 0;
 
-	buf_adds(&a->text, "{\"answers\":[");
-	for (size_t i = 0; i < a->count; i++)
+	buf_adds(&m->text, "{\"answers\":[");
+	for (size_t i = 0; i < m->count; i++)
 		if (i != missing)
-			write_member(a, p, a->items[i].number - shift, &a->items[i]);
+			write_member(m, p, m->items[i].number - shift, &m->items[i]);
 	if (fault == FAULT_REPEAT)
-		write_member(a, p, a->items[0].number, last);
+		write_member(m, p, m->items[0].number, last);
 	if (fault == FAULT_SURPLUS)
-		write_member(a, p, last->number + 1, last);
-	buf_adds(&a->text, "]}");
+		write_member(m, p, last->number + 1, last);
+	buf_adds(&m->text, "]}");
 	return fault == FAULT_MISSING || fault == FAULT_RENUMBER || fault == FAULT_REPEAT ||
 	       fault == FAULT_SURPLUS;
 }
 
-static bool is_packed(const struct answer *a, const struct request *r)
+static bool is_packed(const struct model *m, const struct request *r)
 {
 	static const char word[] = "\"answers\"";
 	struct json_span answers = json_path(r->schema, "properties", "answers", "items", NULL);
 
-	if (a->count == 0)
+	if (m->count == 0)
 		return false;
 	return answers.at != NULL ||
 	       memmem(r->text.data, r->text.length, word, strlen(word)) != NULL;
 }
 
-bool answer_write(struct answer *a, const struct request *r, enum fault_kind fault, uint64_t choice)
+bool model_answer(struct model *m, const struct request *r, enum fault_kind fault, uint64_t choice)
 {
 	struct prompt p = {.request = r, .schema = r->schema};
 	const char *text = r->user_length > 0 ? r->text.data + r->user_at : r->text.data;
 	size_t length = r->user_length > 0 ? r->user_length : r->text.length;
-	const char *first = length > 0 ? find_items(a, text, length) : text;
-	bool packed = length > 0 && is_packed(a, r);
+	const char *first = length > 0 ? find_items(m, text, length) : text;
+	bool packed = length > 0 && is_packed(m, r);
 	bool malformed =
 	    fault == FAULT_MALFORMED && (packed || r->schema.at != NULL || r->json_mode);
 	bool applied = malformed;
 
-	a->text.length = 0;
+	m->text.length = 0;
 	if (malformed)
-		buf_adds(&a->text, "Sure! Here you go:\n\n");
+		buf_adds(&m->text, "Sure! Here you go:\n\n");
 	/* What stands before the items, or before the user's message, is common to all. */
 	if (packed)
 		label_find(&p.shared, r->text.data, (size_t)(first - r->text.data));
@@ -159,22 +159,22 @@ bool answer_write(struct answer *a, const struct request *r, enum fault_kind fau
 	if (packed) {
 		p.schema = json_path(r->schema, "properties", "answers", "items", "properties",
 				     "answer", NULL);
-		applied |= write_packed(a, &p, fault, choice);
+		applied |= write_packed(m, &p, fault, choice);
 	} else if (r->json_mode && r->schema.at == NULL) {
-		buf_adds(&a->text, "{\"answer\":");
-		write_one(&a->text, &p, text, length, true);
-		buf_addc(&a->text, '}');
+		buf_adds(&m->text, "{\"answer\":");
+		write_one(&m->text, &p, text, length, true);
+		buf_addc(&m->text, '}');
 	} else {
-		write_one(&a->text, &p, text, length, false);
+		write_one(&m->text, &p, text, length, false);
 	}
 	if (malformed) /* prose before it, and its end is missing */
-		a->text.length -= a->text.length > 24 ? 2 : 0;
+		m->text.length -= m->text.length > 24 ? 2 : 0;
 	return applied;
 }
 
-void answer_free(struct answer *a)
+void model_free(struct model *m)
 {
-	buf_free(&a->text);
-	free(a->items);
-	*a = (struct answer){0};
+	buf_free(&m->text);
+	free(m->items);
+	*m = (struct model){0};
 }

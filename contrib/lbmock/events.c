@@ -1,4 +1,4 @@
-#include "sse.h"
+#include "events.h"
 #include "buf.h"
 #include "phrase.h"
 
@@ -6,7 +6,7 @@
 
 #define PIECE_BYTES 12
 
-void sse_begin(struct buf *out, const char *name)
+void events_begin(struct buf *out, const char *name)
 {
 	if (name != NULL) {
 		buf_adds(out, "event: ");
@@ -16,12 +16,12 @@ void sse_begin(struct buf *out, const char *name)
 	buf_adds(out, "data: ");
 }
 
-void sse_end(struct buf *out)
+void events_end(struct buf *out)
 {
 	buf_adds(out, "\n\n");
 }
 
-bool sse_piece(const char **at, size_t *left, const char **piece, size_t *length)
+bool events_piece(const char **at, size_t *left, const char **piece, size_t *length)
 {
 	if (*left == 0)
 		return false;
@@ -32,7 +32,7 @@ bool sse_piece(const char **at, size_t *left, const char **piece, size_t *length
 	return true;
 }
 
-size_t sse_event(const char *events, size_t n)
+size_t events_event(const char *events, size_t n)
 {
 	const char *end = memmem(events, n, "\n\n", 2);
 	return end != NULL ? (size_t)(end - events) + 2 : n;

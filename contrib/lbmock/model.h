@@ -1,13 +1,13 @@
 /*
- * answer: what the model says. A deterministic function of the request.
+ * model: what it says. A deterministic function of the request.
  *
  * Free text: a label that the prompt names, or an echo of the first words (phrase.h). With a
  * schema: an instance of it (schema.h). Packed, as lbchunk -n asks for: when the user's message has
  * items, each behind a line "### N", and the schema has an array "answers" or the text speaks of
  * "answers", then {"answers":[{"n":N,"answer":...},...]}, each answer about its own item.
  */
-#ifndef ANSWER_H
-#define ANSWER_H
+#ifndef MODEL_H
+#define MODEL_H
 
 #include "buf.h"
 #include "fault.h"
@@ -19,9 +19,9 @@
 struct request;
 
 /* Reused from answer to answer; a zeroed struct is ready. */
-struct answer {
+struct model {
 	struct buf text;
-	struct answer_item {
+	struct model_item {
 		int64_t number;
 		const char *at;
 		size_t length;
@@ -35,9 +35,8 @@ struct answer {
  * to this request. Other faults make no difference here. Returns whether the fault was applied.
  * choice decides which answer FAULT_MISSING leaves out.
  */
-bool answer_write(struct answer *a, const struct request *r, enum fault_kind fault,
-		  uint64_t choice);
+bool model_answer(struct model *m, const struct request *r, enum fault_kind fault, uint64_t choice);
 
-void answer_free(struct answer *a);
+void model_free(struct model *m);
 
 #endif
