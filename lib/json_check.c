@@ -27,94 +27,51 @@ static inline void skip_space(struct scan *s)
 		s->p++;
 }
 
-static inline bool is_continuation(unsigned char c)
-{
-	return (c & 0xc0) == 0x80;
-}
+static const unsigned char is_hex[256] = {
+    ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1,
+    ['8'] = 1, ['9'] = 1, ['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1,
+    ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1,
+};
 
-/* One or more characters beyond ASCII, by the table of RFC 3629, section 4. */
-static int scan_utf8(struct scan *s)
+/* One or more escapes. */
+static int scan_escapes(struct scan *s)
 {
 	const unsigned char *p = (const unsigned char *)s->p;
 	const unsigned char *end = (const unsigned char *)s->end;
 
-	while (p < end && *p >= 0x80) {
-		unsigned char c = *p;
-		if (c >= 0xe1 && c <= 0xef && c != 0xed && end - p >= 3 && is_continuation(p[1]) &&
-		    is_continuation(p[2])) {
-			p += 3;
-		} else if (c >= 0xc2 && c <= 0xdf && end - p >= 2 && is_continuation(p[1])) {
+	while (p < end && *p == '\\') {
+		if (end - p >= 6 && p[1] == 'u') {
+			if ((is_hex[p[2]] & is_hex[p[3]] & is_hex[p[4]] & is_hex[p[5]]) == 0)
+				return fail(s, (const char *)p, "invalid \\u escape");
+			p += 6;
+		} else if (end - p >= 2 && p[1] != '\0' && strchr("\"\\/bfnrt", p[1]) != NULL) {
 			p += 2;
-		} else if ((c == 0xe0 || c == 0xed) && end - p >= 3 && is_continuation(p[1]) &&
-			   is_continuation(p[2]) && (c == 0xe0 ? p[1] >= 0xa0 : p[1] < 0xa0)) {
-			p += 3;
-		} else if (c >= 0xf0 && c <= 0xf4 && end - p >= 4 && is_continuation(p[1]) &&
-			   is_continuation(p[2]) && is_continuation(p[3]) &&
-			   (c != 0xf0 || p[1] >= 0x90) && (c != 0xf4 || p[1] < 0x90)) {
-			p += 4;
+		} else if (end - p < 2 || p[1] == 'u') {
+			return fail(s, s->end, "unterminated string");
 		} else {
-			return fail(s, (const char *)p, "invalid UTF-8");
+			return fail(s, (const char *)p, "invalid escape");
 		}
 	}
 	s->p = (const char *)p;
 	return 0;
 }
 
-static int scan_escape(struct scan *s)
-{
-	const char *p = s->p;
-
-	if (s->end - p < 2)
-		return fail(s, s->end, "unterminated string");
-	switch (p[1]) {
-	case '"':
-	case '\\':
-	case '/':
-	case 'b':
-	case 'f':
-	case 'n':
-	case 'r':
-	case 't':
-		s->p = p + 2;
-		return 0;
-	case 'u':
-		for (int i = 2; i < 6; i++) {
-			if (p + i >= s->end)
-				return fail(s, s->end, "unterminated string");
-			char c = p[i];
-			if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
-			      (c >= 'A' && c <= 'F')))
-				return fail(s, p, "invalid \\u escape");
-		}
-		s->p = p + 6;
-		return 0;
-	default:
-		return fail(s, p, "invalid escape");
-	}
-}
-
 /* From behind the opening quote to behind the closing one. */
 static int scan_string(struct scan *s)
 {
 	for (;;) {
-		s->p = json_scan_plain(s->p, s->end);
+		if (json_scan_text(&s->p, s->end) < 0)
+			return fail(s, s->p, "invalid UTF-8");
 		if (s->p == s->end)
 			return fail(s, s->p, "unterminated string");
-		unsigned char c = (unsigned char)*s->p;
-		if (c == '"') {
+		if (*s->p == '"') {
 			s->p++;
 			return 0;
 		}
-		if (c == '\\') {
-			if (scan_escape(s) < 0)
-				return -1;
-		} else if (c < 0x20) {
+		if (*s->p != '\\')
 			return fail(s, s->p, "control character in string");
-		} else if (c == 0x7f) {
-			s->p++;
-		} else if (scan_utf8(s) < 0) {
+		if (scan_escapes(s) < 0)
 			return -1;
-		}
 	}
 }
 

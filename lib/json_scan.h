@@ -54,6 +54,94 @@ static inline const char *json_scan_plain(const char *p, const char *end)
 	return p;
 }
 
+static inline int json_scan_continues(unsigned char c)
+{
+	return (c & 0xc0) == 0x80;
+}
+
+/* The length of the character beyond ASCII at p, by the table of RFC 3629, section 4; 0 if it is
+ * malformed or cut off by the end. */
+static inline size_t json_scan_character(const unsigned char *p, const unsigned char *end)
+{
+	unsigned char c = p[0];
+
+	if (end - p >= 3 && c >= 0xe0 && c <= 0xef) {
+		if (!json_scan_continues(p[1]) || !json_scan_continues(p[2]))
+			return 0;
+		if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] >= 0xa0))
+			return 0;
+		return 3;
+	}
+	if (end - p >= 2 && c >= 0xc2 && c <= 0xdf)
+		return json_scan_continues(p[1]) ? 2 : 0;
+	if (end - p >= 4 && c >= 0xf0 && c <= 0xf4) {
+		if (!json_scan_continues(p[1]) || !json_scan_continues(p[2]) ||
+		    !json_scan_continues(p[3]))
+			return 0;
+		if ((c == 0xf0 && p[1] < 0x90) || (c == 0xf4 && p[1] >= 0x90))
+			return 0;
+		return 4;
+	}
+	return 0;
+}
+
+/*
+ * Move *at to the first quote, backslash or control character in [*at, end), or to end. The text passed
+ * over must be UTF-8: returns -1 with *at at the first byte that is not.
+ */
+static inline int json_scan_text(const char **at, const char *end)
+{
+	const unsigned char *p = (const unsigned char *)*at;
+	const unsigned char *last = (const unsigned char *)end;
+	size_t n;
+
+#ifdef __SSE2__
+	const __m128i quote = _mm_set1_epi8('"');
+	const __m128i backslash = _mm_set1_epi8('\\');
+	const __m128i control = _mm_set1_epi8(0x1f);
+	while (last - p >= 16) {
+		const unsigned char *block = p;
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)block);
+		__m128i stops = _mm_or_si128(
+		    _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
+		    _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
+		unsigned stop = (unsigned)_mm_movemask_epi8(stops);
+		unsigned high = (unsigned)_mm_movemask_epi8(v);
+		unsigned limit = (unsigned)__builtin_ctz(stop | 0x10000);
+		/* Characters beyond ASCII in front of the stop; the last may reach past the block. */
+		high &= (1u << limit) - 1;
+		p = block + limit;
+		while (high != 0) {
+			const unsigned char *character = block + __builtin_ctz(high);
+			n = json_scan_character(character, last);
+			if (n == 0) {
+				*at = (const char *)character;
+				return -1;
+			}
+			size_t past = (size_t)(character - block) + n;
+			if (past >= limit) {
+				p = block + past;
+				break;
+			}
+			high &= ~0u << past;
+		}
+		if (stop != 0) {
+			*at = (const char *)p;
+			return 0;
+		}
+	}
+#endif
+	for (; p < last && *p >= 0x20 && *p != '"' && *p != '\\'; p += n) {
+		n = *p < 0x80 ? 1 : json_scan_character(p, last);
+		if (n == 0) {
+			*at = (const char *)p;
+			return -1;
+		}
+	}
+	*at = (const char *)p;
+	return 0;
+}
+
 /* The first quote or backslash in [p, end), where one is known to follow. */
 static inline const char *json_scan_quote(const char *p, const char *end)
 {

@@ -5,36 +5,6 @@
 
 #include <string.h>
 
-static bool continues(const unsigned char *p, size_t left, size_t n)
-{
-	if (left < n)
-		return false;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return false;
-	return true;
-}
-
-/* The length of the well-formed UTF-8 character at p, by RFC 3629; 0 if there is none. */
-static size_t utf8_length(const unsigned char *p, size_t left)
-{
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		return continues(p, left, 2) ? 2 : 0;
-	if (p[0] >= 0xe0 && p[0] <= 0xef) {
-		if (!continues(p, left, 3) || (p[0] == 0xe0 && p[1] < 0xa0) ||
-		    (p[0] == 0xed && p[1] >= 0xa0))
-			return 0;
-		return 3;
-	}
-	if (p[0] >= 0xf0 && p[0] <= 0xf4) {
-		if (!continues(p, left, 4) || (p[0] == 0xf0 && p[1] < 0x90) ||
-		    (p[0] == 0xf4 && p[1] >= 0x90))
-			return 0;
-		return 4;
-	}
-	return 0;
-}
-
 static void add_escape(struct buf *out, unsigned char c)
 {
 	switch (c) {
@@ -80,7 +50,7 @@ bool json_quote(struct buf *out, const void *data, size_t n)
 			add_escape(out, c);
 			p++;
 		} else {
-			size_t length = utf8_length((const unsigned char *)p, (size_t)(end - p));
+			size_t length = json_scan_character((const unsigned char *)p, (const unsigned char *)end);
 			if (length > 0) {
 				buf_add(out, p, length);
 				p += length;

@@ -343,6 +343,16 @@ static bool is_done(const struct stage *s)
 	return s->options.engine == NULL || s->options.engine->in_flight(s->context) == 0;
 }
 
+/* A filter with nothing else to look after may wait in its writes, which is cheaper than waiting for
+ * each page that the reader frees. */
+static enum out_mode write_mode(const struct stage *s)
+{
+	bool engine_idle =
+	    s->options.engine == NULL || s->options.engine->in_flight(s->context) == 0;
+	bool alone = s->options.command == NULL && engine_idle && hold_count(s->holds) == 0;
+	return alone ? OUT_WAIT : OUT_TRY;
+}
+
 static void write_output(struct stage *s, enum out_mode mode)
 {
 	if (out_write(&s->out, mode) == 0)
@@ -398,7 +408,7 @@ static int poll_or_write(struct stage *s, struct pollfd fds[POLL_COUNT])
 		int ready = poll(fds, POLL_COUNT, 0);
 		if (ready != 0)
 			return ready;
-		write_output(s, OUT_TRY);
+		write_output(s, write_mode(s));
 		if (s->options.command != NULL)
 			stage_child_feed(s, true);
 		if (out_pending(&s->out) > 0)
@@ -452,7 +462,7 @@ int stage_run(struct stage *s)
 		if (s->options.command != NULL)
 			stage_child_feed(s, false);
 		if (out_pending(&s->out) >= OUT_FULL)
-			write_output(s, OUT_TRY);
+			write_output(s, write_mode(s));
 		meter_tick(m, clock_now());
 		if (s->fatal || is_done(s))
 			break;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Put behind a list of labels that stands in the instructions. */
+/* What all parts of an answer have in common. */
 struct prompt {
 	const struct request *request;
 	struct label_list shared; /* labels for all items */

@@ -18,14 +18,17 @@
 
 struct request;
 
+/* An item of the packed form: a span of the request's text. */
+struct model_item {
+	int64_t number;
+	const char *at;
+	size_t length;
+};
+
 /* Reused from answer to answer; a zeroed struct is ready. */
 struct model {
-	struct buf text;
-	struct model_item {
-		int64_t number;
-		const char *at;
-		size_t length;
-	} * items;
+	struct buf text; /* the answer */
+	struct model_item *items;
 	size_t count;
 	size_t capacity;
 };

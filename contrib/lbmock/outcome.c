@@ -6,33 +6,33 @@
 #include <stdio.h>
 #include <time.h>
 
-void outcome_start(struct outcome *r)
+void outcome_start(struct outcome *o)
 {
-	r->way = OUTCOME_SEND;
-	r->status = 200;
-	r->content_type = "application/json";
-	r->body.length = 0;
-	r->stream = false;
-	r->delay = 0;
-	r->header_count = 0;
+	o->way = OUTCOME_SEND;
+	o->status = 200;
+	o->content_type = "application/json";
+	o->body.length = 0;
+	o->stream = false;
+	o->delay = 0;
+	o->header_count = 0;
 }
 
-void outcome_header(struct outcome *r, const char *name, const char *format, ...)
+void outcome_header(struct outcome *o, const char *name, const char *format, ...)
 {
 	va_list args;
 
-	if (r->header_count == OUTCOME_HEADERS)
+	if (o->header_count == OUTCOME_HEADERS)
 		return;
 	va_start(args, format);
-	vsnprintf(r->headers[r->header_count].value, sizeof r->headers[0].value, format, args);
+	vsnprintf(o->headers[o->header_count].value, sizeof o->headers[0].value, format, args);
 	va_end(args);
-	r->headers[r->header_count++].name = name;
+	o->headers[o->header_count++].name = name;
 }
 
-void outcome_retry_after(struct outcome *r, int64_t ns)
+void outcome_retry_after(struct outcome *o, int64_t ns)
 {
-	outcome_header(r, "retry-after", "%lld", (long long)((ns + CLOCK_SEC - 1) / CLOCK_SEC));
-	outcome_header(r, "retry-after-ms", "%lld", (long long)((ns + CLOCK_MS - 1) / CLOCK_MS));
+	outcome_header(o, "retry-after", "%lld", (long long)((ns + CLOCK_SEC - 1) / CLOCK_SEC));
+	outcome_header(o, "retry-after-ms", "%lld", (long long)((ns + CLOCK_MS - 1) / CLOCK_MS));
 }
 
 /* The names of a bucket's three headers. */
@@ -63,7 +63,7 @@ static void format_time(char *out, size_t size, int64_t wall)
 		out[0] = '\0';
 }
 
-static void add_bucket(struct outcome *r, const struct header_names *names, bool anthropic,
+static void add_bucket(struct outcome *o, const struct header_names *names, bool anthropic,
 		       const struct limit_bucket_state *s, int64_t wall)
 {
 	char reset[48];
@@ -74,12 +74,12 @@ static void add_bucket(struct outcome *r, const struct header_names *names, bool
 		format_time(reset, sizeof reset, wall + s->reset);
 	else
 		limit_format_duration(reset, sizeof reset, s->reset);
-	outcome_header(r, names->limit, "%lld", (long long)s->limit);
-	outcome_header(r, names->remaining, "%lld", (long long)s->remaining);
-	outcome_header(r, names->reset, "%s", reset);
+	outcome_header(o, names->limit, "%lld", (long long)s->limit);
+	outcome_header(o, names->remaining, "%lld", (long long)s->remaining);
+	outcome_header(o, names->reset, "%s", reset);
 }
 
-void outcome_limits(struct outcome *r, enum api api, const struct limit_verdict *v, int64_t wall)
+void outcome_limits(struct outcome *o, enum api api, const struct limit_verdict *v, int64_t wall)
 {
 	static const struct header_names openai[] = {OPENAI_NAMES("requests"),
 						     OPENAI_NAMES("tokens")};
@@ -87,11 +87,11 @@ void outcome_limits(struct outcome *r, enum api api, const struct limit_verdict 
 							ANTHROPIC_NAMES("tokens")};
 	const struct header_names *names = api == API_MESSAGES ? anthropic : openai;
 
-	add_bucket(r, &names[0], api == API_MESSAGES, &v->requests, wall);
-	add_bucket(r, &names[1], api == API_MESSAGES, &v->tokens, wall);
+	add_bucket(o, &names[0], api == API_MESSAGES, &v->requests, wall);
+	add_bucket(o, &names[1], api == API_MESSAGES, &v->tokens, wall);
 }
 
-void outcome_free(struct outcome *r)
+void outcome_free(struct outcome *o)
 {
-	buf_free(&r->body);
+	buf_free(&o->body);
 }

@@ -38,19 +38,19 @@ struct outcome {
 };
 
 /* Forget what was in it, keeping the body's memory: status 200, JSON, no delay. */
-void outcome_start(struct outcome *r);
+void outcome_start(struct outcome *o);
 
 /* Add a header; a value that is too long is cut. The name must stay. */
-void outcome_header(struct outcome *r, const char *name, const char *format, ...)
+void outcome_header(struct outcome *o, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Add retry-after in whole seconds, rounded up, and retry-after-ms. */
-void outcome_retry_after(struct outcome *r, int64_t ns);
+void outcome_retry_after(struct outcome *o, int64_t ns);
 
 /* Add the provider's rate limit headers for the limits that there are: x-ratelimit-* with Go
  * durations, or anthropic-ratelimit-* with RFC 3339 times, counted from wall (unix ns). */
-void outcome_limits(struct outcome *r, enum api api, const struct limit_verdict *v, int64_t wall);
+void outcome_limits(struct outcome *o, enum api api, const struct limit_verdict *v, int64_t wall);
 
-void outcome_free(struct outcome *r);
+void outcome_free(struct outcome *o);
 
 #endif

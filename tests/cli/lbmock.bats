@@ -684,6 +684,7 @@ example() {
 @test "the examples of the manual page work" {
 	PATH=$LB_BIN:$PATH
 	[[ $(example 1) == "lbmock "* ]]
+	# shellcheck disable=SC2046 # its arguments, which have no blanks in them
 	start $(example 1 | sed -n '/^lbmock/,/&$/p' | tr -d '\\\n&' | sed 's/^lbmock//')
 	[[ $(code /v1/chat/completions "$(chat a)") =~ ^(200|429|500)$ ]]
 	stop
