@@ -1,6 +1,7 @@
 /*
  * The validating scanner: one pass, no recursion, nothing built. What is open is a stack of bytes,
- * '{' or '['.
+ * '{' or '['. The functions take where to start and return where they ended, or NULL after a
+ * mistake; that keeps the position in a register, which is worth a third of the speed.
  */
 #include "json.h"
 #include "json_scan.h"
@@ -8,23 +9,24 @@
 #include <string.h>
 
 struct scan {
-	const char *p;
 	const char *end;
+	const char *at; /* of the mistake */
 	const char *reason;
 };
 
-static int fail(struct scan *s, const char *at, const char *reason)
+static const char *fail(struct scan *s, const char *at, const char *reason)
 {
-	s->p = at;
+	s->at = at;
 	s->reason = reason;
-	return -1;
+	return NULL;
 }
 
-static inline void skip_space(struct scan *s)
+static inline const char *skip_space(const char *p, const char *end)
 {
-	while (s->p < s->end && (unsigned char)*s->p <= ' ' &&
-	       (*s->p == ' ' || *s->p == '\n' || *s->p == '\r' || *s->p == '\t'))
-		s->p++;
+	while (p < end && (unsigned char)*p <= ' ' &&
+	       (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+		p++;
+	return p;
 }
 
 static const unsigned char is_hex[256] = {
@@ -33,10 +35,14 @@ static const unsigned char is_hex[256] = {
     ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1,
 };
 
+static const unsigned char is_escape[256] = {
+    ['"'] = 1, ['\\'] = 1, ['/'] = 1, ['b'] = 1, ['f'] = 1, ['n'] = 1, ['r'] = 1, ['t'] = 1,
+};
+
 /* One or more escapes. */
-static int scan_escapes(struct scan *s)
+static const char *scan_escapes(struct scan *s, const char *at)
 {
-	const unsigned char *p = (const unsigned char *)s->p;
+	const unsigned char *p = (const unsigned char *)at;
 	const unsigned char *end = (const unsigned char *)s->end;
 
 	while (p < end && *p == '\\') {
@@ -44,7 +50,7 @@ static int scan_escapes(struct scan *s)
 			if ((is_hex[p[2]] & is_hex[p[3]] & is_hex[p[4]] & is_hex[p[5]]) == 0)
 				return fail(s, (const char *)p, "invalid \\u escape");
 			p += 6;
-		} else if (end - p >= 2 && p[1] != '\0' && strchr("\"\\/bfnrt", p[1]) != NULL) {
+		} else if (end - p >= 2 && is_escape[p[1]]) {
 			p += 2;
 		} else if (end - p < 2 || p[1] == 'u') {
 			return fail(s, s->end, "unterminated string");
@@ -52,192 +58,190 @@ static int scan_escapes(struct scan *s)
 			return fail(s, (const char *)p, "invalid escape");
 		}
 	}
-	s->p = (const char *)p;
-	return 0;
+	return (const char *)p;
 }
 
 /* From behind the opening quote to behind the closing one. */
-static int scan_string(struct scan *s)
+static const char *scan_long_string(struct scan *s, const char *p)
 {
 	for (;;) {
-		if (json_scan_text(&s->p, s->end) < 0)
-			return fail(s, s->p, "invalid UTF-8");
-		if (s->p == s->end)
-			return fail(s, s->p, "unterminated string");
-		if (*s->p == '"') {
-			s->p++;
-			return 0;
-		}
-		if (*s->p != '\\')
-			return fail(s, s->p, "control character in string");
-		if (scan_escapes(s) < 0)
-			return -1;
+		if (json_scan_text(&p, s->end) < 0)
+			return fail(s, p, "invalid UTF-8");
+		if (p == s->end)
+			return fail(s, p, "unterminated string");
+		if (*p == '"')
+			return p + 1;
+		if (*p != '\\')
+			return fail(s, p, "control character in string");
+		p = scan_escapes(s, p);
+		if (p == NULL)
+			return NULL;
 	}
 }
 
-static inline bool is_digit(const struct scan *s, const char *p)
+/* The same; short plain strings, such as most names are, end here. */
+static inline const char *scan_string(struct scan *s, const char *p)
 {
-	return p < s->end && *p >= '0' && *p <= '9';
+	const char *quote = json_scan_short(p, s->end);
+	return quote != NULL ? quote + 1 : scan_long_string(s, p);
 }
 
-static int scan_number(struct scan *s)
+static inline bool is_digit(const char *p, const char *end)
 {
-	const char *p = s->p;
+	return p < end && (unsigned char)(*p - '0') < 10;
+}
+
+static const char *scan_number(struct scan *s, const char *p)
+{
+	const char *end = s->end;
 
 	if (*p == '-')
 		p++;
-	if (!is_digit(s, p))
+	if (!is_digit(p, end))
 		return fail(s, p, "invalid number");
 	if (*p == '0')
 		p++;
 	else
-		while (is_digit(s, p))
+		while (is_digit(p, end))
 			p++;
-	if (p < s->end && *p == '.') {
-		if (!is_digit(s, ++p))
+	if (p < end && *p == '.') {
+		if (!is_digit(++p, end))
 			return fail(s, p, "invalid number");
-		while (is_digit(s, p))
+		while (is_digit(p, end))
 			p++;
 	}
-	if (p < s->end && (*p == 'e' || *p == 'E')) {
+	if (p < end && (*p == 'e' || *p == 'E')) {
 		p++;
-		if (p < s->end && (*p == '+' || *p == '-'))
+		if (p < end && (*p == '+' || *p == '-'))
 			p++;
-		if (!is_digit(s, p))
+		if (!is_digit(p, end))
 			return fail(s, p, "invalid number");
-		while (is_digit(s, p))
+		while (is_digit(p, end))
 			p++;
 	}
-	if (is_digit(s, p))
+	if (is_digit(p, end))
 		return fail(s, p, "number with a leading zero");
-	s->p = p;
-	return 0;
+	return p;
 }
 
-static int scan_literal(struct scan *s, const char *word, size_t n)
+static inline const char *scan_literal(struct scan *s, const char *p, const char *word, size_t n)
 {
-	if ((size_t)(s->end - s->p) < n || memcmp(s->p, word, n) != 0)
-		return fail(s, s->p, "invalid literal");
-	s->p += n;
-	return 0;
+	if ((size_t)(s->end - p) < n || memcmp(p, word, n) != 0)
+		return fail(s, p, "invalid literal");
+	return p + n;
 }
 
 /* A string, number or literal. */
-static inline int scan_scalar(struct scan *s)
+static inline const char *scan_scalar(struct scan *s, const char *p)
 {
-	if (s->p == s->end)
-		return fail(s, s->p, "unexpected end");
-	switch (*s->p) {
+	if (p == s->end)
+		return fail(s, p, "unexpected end");
+	switch (*p) {
 	case '"':
-		s->p++;
-		return scan_string(s);
+		return scan_string(s, p + 1);
 	case 't':
-		return scan_literal(s, "true", 4);
+		return scan_literal(s, p, "true", 4);
 	case 'f':
-		return scan_literal(s, "false", 5);
+		return scan_literal(s, p, "false", 5);
 	case 'n':
-		return scan_literal(s, "null", 4);
-	case '-':
-	case '0':
-	case '1':
-	case '2':
-	case '3':
-	case '4':
-	case '5':
-	case '6':
-	case '7':
-	case '8':
-	case '9':
-		return scan_number(s);
+		return scan_literal(s, p, "null", 4);
 	default:
-		return fail(s, s->p, "unexpected character");
+		if (*p == '-' || is_digit(p, s->end))
+			return scan_number(s, p);
+		return fail(s, p, "unexpected character");
 	}
 }
 
-/* A key and the colon behind it. */
-static inline int scan_key(struct scan *s, struct json_span *key)
+/* A key, the colon behind it, and white space. */
+static inline const char *scan_key(struct scan *s, const char *p, struct json_span *key)
 {
-	const char *start = s->p;
+	const char *start = p;
 
-	if (s->p == s->end || *s->p != '"')
-		return fail(s, s->p, s->p == s->end ? "unexpected end" : "expected a member name");
-	s->p++;
-	if (scan_string(s) < 0)
-		return -1;
-	*key = (struct json_span){start, (size_t)(s->p - start)};
-	skip_space(s);
-	if (s->p == s->end || *s->p != ':')
-		return fail(s, s->p, "expected a colon");
-	s->p++;
-	skip_space(s);
-	return 0;
+	if (p == s->end || *p != '"')
+		return fail(s, p, p == s->end ? "unexpected end" : "expected a member name");
+	p = scan_string(s, p + 1);
+	if (p == NULL)
+		return NULL;
+	*key = (struct json_span){start, (size_t)(p - start)};
+	p = skip_space(p, s->end);
+	if (p == s->end || *p != ':')
+		return fail(s, p, "expected a colon");
+	return skip_space(p + 1, s->end);
 }
 
-static void note_member(struct json_member *wanted, size_t count, struct json_span key,
-			struct json_span value)
+/* Note the value if its key is wanted. The names are tried from *next on, as records tend to have
+ * their members in the order that they are asked for. */
+static void note_member(struct json_member *wanted, size_t count, size_t *next,
+			struct json_span key, struct json_span value)
 {
 	bool escaped = memchr(key.at, '\\', key.length) != NULL;
+	size_t n = key.length - 2;
 
-	for (size_t i = 0; i < count; i++) {
-		if (escaped ? json_equals(key, wanted[i].name)
-			    : wanted[i].name_length == key.length - 2 &&
-				  memcmp(wanted[i].name, key.at + 1, key.length - 2) == 0)
+	for (size_t tried = 0, i = *next; tried < count; tried++, i = i + 1 < count ? i + 1 : 0) {
+		const struct json_member *m = &wanted[i];
+		if (escaped ? json_equals(key, m->name)
+			    : m->name_length == n && memcmp(m->name, key.at + 1, n) == 0) {
 			wanted[i].value = value;
+			*next = i + 1 < count ? i + 1 : 0;
+			return;
+		}
 	}
 }
 
 /*
- * The whole text. The two labels are the two states between tokens: a value is due, or one has just
- * ended. It is one function of more than a screen since the states share the stack and the member
- * that is being noted.
+ * The whole text: from the start of a value to behind it. The labels are the two states between
+ * tokens: a value is due, or one has just ended. It is one function of more than a screen since the
+ * states share the stack and the member that is being noted.
  */
-static int scan_text(struct scan *s, struct json_member *wanted, size_t count)
+static const char *scan_text(struct scan *s, const char *p, struct json_member *wanted,
+			     size_t count)
 {
+	const char *const end = s->end;
 	char open[JSON_MAX_DEPTH];
-	size_t depth = 0;
+	size_t depth = 0, next = 0;
 	struct json_span key = {NULL, 0};
 	struct json_span top_key = {NULL, 0};
 	const char *top_value = NULL;
 
 value:
-	if (depth == 1 && open[0] == '{') {
+	if (depth == 1) {
 		top_key = key;
-		top_value = s->p;
+		top_value = p;
 	}
-	if (s->p < s->end && (*s->p == '{' || *s->p == '[')) {
+	if (p < end && (*p == '{' || *p == '[')) {
 		if (depth == JSON_MAX_DEPTH)
-			return fail(s, s->p, "nested too deep");
-		char kind = *s->p++;
+			return fail(s, p, "nested too deep");
+		char kind = *p++;
 		open[depth++] = kind;
-		skip_space(s);
-		if (s->p < s->end && *s->p == kind + 2) /* '}' is '{' + 2, ']' is '[' + 2 */
+		p = skip_space(p, end);
+		if (p < end && *p == kind + 2) /* '}' is '{' + 2, ']' is '[' + 2 */
 			goto close;
-		if (kind == '{' && scan_key(s, &key) < 0)
-			return -1;
+		if (kind == '{' && (p = scan_key(s, p, &key)) == NULL)
+			return NULL;
 		goto value;
 	}
-	if (scan_scalar(s) < 0)
-		return -1;
+	p = scan_scalar(s, p);
+	if (p == NULL)
+		return NULL;
 ended:
 	if (depth == 0)
-		return 0;
+		return p;
 	if (depth == 1 && count > 0 && open[0] == '{')
-		note_member(wanted, count, top_key,
-			    (struct json_span){top_value, (size_t)(s->p - top_value)});
-	skip_space(s);
-	if (s->p == s->end)
-		return fail(s, s->p, "unexpected end");
-	if (*s->p == ',') {
-		s->p++;
-		skip_space(s);
-		if (open[depth - 1] == '{' && scan_key(s, &key) < 0)
-			return -1;
+		note_member(wanted, count, &next, top_key,
+			    (struct json_span){top_value, (size_t)(p - top_value)});
+	p = skip_space(p, end);
+	if (p == end)
+		return fail(s, p, "unexpected end");
+	if (*p == ',') {
+		p = skip_space(p + 1, end);
+		if (open[depth - 1] == '{' && (p = scan_key(s, p, &key)) == NULL)
+			return NULL;
 		goto value;
 	}
-	if (*s->p != open[depth - 1] + 2)
-		return fail(s, s->p, "expected a comma or the end of the object or array");
+	if (*p != open[depth - 1] + 2)
+		return fail(s, p, "expected a comma or the end of the object or array");
 close:
-	s->p++;
+	p++;
 	depth--;
 	goto ended;
 }
@@ -245,23 +249,23 @@ close:
 int json_check(const char *text, size_t n, struct json_span *root, struct json_member *wanted,
 	       size_t count, struct json_error *error)
 {
-	struct scan s = {text, text + n, NULL};
+	if (n == 0)
+		text = "";
+	struct scan s = {.end = text + n};
 
 	for (size_t i = 0; i < count; i++)
 		wanted[i].value = (struct json_span){NULL, 0};
-	skip_space(&s);
-	const char *start = s.p;
-	if (scan_text(&s, wanted, count) < 0)
-		goto bad;
-	const char *end = s.p;
-	skip_space(&s);
-	if (s.p == s.end) {
-		if (root != NULL)
-			*root = (struct json_span){start, (size_t)(end - start)};
-		return 0;
+	const char *start = skip_space(text, s.end);
+	const char *p = scan_text(&s, start, wanted, count);
+	if (p != NULL) {
+		const char *rest = skip_space(p, s.end);
+		if (rest == s.end) {
+			if (root != NULL)
+				*root = (struct json_span){start, (size_t)(p - start)};
+			return 0;
+		}
+		fail(&s, rest, "unexpected text behind the value");
 	}
-	fail(&s, s.p, "unexpected text behind the value");
-bad:
-	*error = (struct json_error){(size_t)(s.p - text), s.reason};
+	*error = (struct json_error){(size_t)(s.at - text), s.reason};
 	return -1;
 }

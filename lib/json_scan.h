@@ -54,6 +54,30 @@ static inline const char *json_scan_plain(const char *p, const char *end)
 	return p;
 }
 
+/* The closing quote of a plain string that ends within 16 bytes of p, or NULL if that is not seen
+ * at one look. */
+static inline const char *json_scan_short(const char *p, const char *end)
+{
+#ifdef __SSE2__
+	if (end - p < 16)
+		return NULL;
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i quotes = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+	/* Signed comparison: bytes from 0x80 up are below the space as well. */
+	__m128i odd = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\')),
+				   _mm_cmplt_epi8(v, _mm_set1_epi8(' ')));
+	unsigned quote = (unsigned)_mm_movemask_epi8(quotes);
+	unsigned before = (quote & (0u - quote)) - 1; /* the bits below the first quote's */
+	if (quote == 0 || ((unsigned)_mm_movemask_epi8(odd) & before) != 0)
+		return NULL;
+	return p + __builtin_ctz(quote);
+#else
+	(void)p;
+	(void)end;
+	return NULL;
+#endif
+}
+
 static inline int json_scan_continues(unsigned char c)
 {
 	return (c & 0xc0) == 0x80;
@@ -86,8 +110,8 @@ static inline size_t json_scan_character(const unsigned char *p, const unsigned 
 }
 
 /*
- * Move *at to the first quote, backslash or control character in [*at, end), or to end. The text passed
- * over must be UTF-8: returns -1 with *at at the first byte that is not.
+ * Move *at to the first quote, backslash or control character in [*at, end), or to end. The text
+ * passed over must be UTF-8: returns -1 with *at at the first byte that is not.
  */
 static inline int json_scan_text(const char **at, const char *end)
 {
@@ -108,7 +132,8 @@ static inline int json_scan_text(const char **at, const char *end)
 		unsigned stop = (unsigned)_mm_movemask_epi8(stops);
 		unsigned high = (unsigned)_mm_movemask_epi8(v);
 		unsigned limit = (unsigned)__builtin_ctz(stop | 0x10000);
-		/* Characters beyond ASCII in front of the stop; the last may reach past the block. */
+		/* Characters beyond ASCII in front of the stop; the last may reach past the block.
+		 */
 		high &= (1u << limit) - 1;
 		p = block + limit;
 		while (high != 0) {

@@ -1,0 +1,138 @@
+/*
+ * wrapper: the least tool that the stage runner can serve, for its tests: what comes in goes to the
+ * command, what the command answers goes out.
+ *
+ * Input: any lines. Output: a line for each. State: none. Each record's note counts how often it has
+ * been sent, so that feeding again ends.
+ */
+#include "cli.h"
+#include "clock.h"
+#include "record.h"
+#include "stage.h"
+
+#include <string.h>
+
+struct wrapper {
+	struct cli_shared shared;
+	int64_t hold;      /* milliseconds; 0 for none */
+	unsigned again;    /* how often a result may be fed again */
+	bool all;          /* ...one without an error, too */
+	int64_t stop;      /* stop by itself after this many results; 0 for never */
+	int64_t pipe_size; /* bytes */
+	bool keep_order, rounds, restart;
+	int64_t results;
+};
+
+enum {
+	OPT_HOLD = CLI_LONG,
+	OPT_AGAIN,
+	OPT_ALL,
+	OPT_STOP,
+	OPT_ROUNDS,
+	OPT_RESTART,
+	OPT_PIPE_SIZE
+};
+
+static const struct cli_option options[] = {
+    {OPT_HOLD, "hold", "MS", "hold each record this long before it is sent"},
+    {OPT_AGAIN, "again", "N", "send a failed record again, up to N times"},
+    {OPT_ALL, "all", NULL, "with --again: whether it failed or not"},
+    {OPT_STOP, "stop-after", "N", "stop early after N results"},
+    {OPT_ROUNDS, "rounds", NULL, "the command answers only at end of input"},
+    {OPT_RESTART, "restart", NULL, "start the command again when it dies"},
+    {'k', "keep-order", NULL, "write in input order"},
+    {OPT_PIPE_SIZE, "pipe-size", "BYTES", "of the pipe to the command"},
+};
+
+static void set_option(void *context, int id, char *argument)
+{
+	struct wrapper *w = context;
+
+	switch (id) {
+	case OPT_HOLD:
+		w->hold = cli_count("--hold", argument, 0, 1000000);
+		break;
+	case OPT_AGAIN:
+		w->again = (unsigned)cli_count("--again", argument, 0, 1000);
+		break;
+	case OPT_ALL:
+		w->all = true;
+		break;
+	case OPT_STOP:
+		w->stop = cli_count("--stop-after", argument, 0, 1000000);
+		break;
+	case OPT_ROUNDS:
+		w->rounds = true;
+		break;
+	case OPT_RESTART:
+		w->restart = true;
+		break;
+	case 'k':
+		w->keep_order = true;
+		break;
+	case OPT_PIPE_SIZE:
+		w->pipe_size = cli_count("--pipe-size", argument, 1, 1 << 20);
+		break;
+	}
+}
+
+static void on_request(struct stage *s, void *context, const struct record *r, uint64_t sequence,
+		       const void *note, size_t note_length)
+{
+	const struct wrapper *w = context;
+	unsigned sent = 0;
+
+	(void)note_length;
+	if (w->hold > 0 && note == NULL)
+		stage_hold(s, sequence, r->text, clock_now() + w->hold * CLOCK_MS, "", 1);
+	else
+		stage_forward(s, sequence, r->custom_id, r->text, &sent, sizeof sent);
+}
+
+static void on_result(struct stage *s, void *context, const struct record *r, uint64_t sequence,
+		      const struct stage_flight *flight)
+{
+	struct wrapper *w = context;
+	unsigned sent = 0;
+
+	if (++w->results == w->stop)
+		stage_stop(s);
+	if (flight != NULL)
+		memcpy(&sent, flight->note, sizeof sent);
+	bool wanted = w->all || record_failed(r);
+	if (flight == NULL || stage_stopping(s) || !wanted || sent++ >= w->again) {
+		stage_emit_record(s, sequence, r);
+		return;
+	}
+	struct json_span id = json_get(flight->request, "custom_id");
+	stage_forward(s, sequence, id, flight->request, &sent, sizeof sent);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct cli_tool tool = {
+	    .synopsis = "[options] [command [argument ...]]",
+	    .purpose = "Send lines through a command.",
+	    .options = options,
+	    .count = sizeof options / sizeof *options,
+	    .set = set_option,
+	};
+	struct wrapper w = {0};
+	struct stage_jobs jobs = {.request = on_request, .result = on_result};
+
+	int operand = cli_start(argc, argv, &tool, &w, &w.shared);
+	struct stage_options stage_options = {
+	    .command = operand < argc ? argv + operand : NULL,
+	    .max_line = (size_t)w.shared.max_line,
+	    .keep_order = w.keep_order,
+	    .feeds_again = w.again > 0,
+	    .rounds = w.rounds,
+	    .restart = w.restart,
+	    .pipe_size = (int)w.pipe_size,
+	    .meter = &w.shared.meter,
+	};
+	struct stage *s = stage_new(&stage_options, &jobs, &w);
+	int status = stage_run(s);
+	stage_free(s);
+	return status;
+}
