@@ -278,13 +278,13 @@ void json_text(struct buf *out, struct json_span value)
 
 int json_integer(struct json_span number, int64_t *value)
 {
-	const char *p = number.at;
-	const char *end = p + number.length;
 	int64_t n = 0;
 	bool negative = false;
 
 	if (json_type(number) != JSON_NUMBER)
 		return -1;
+	const char *p = number.at;
+	const char *end = p + number.length;
 	if (*p == '-') {
 		negative = true;
 		p++;

@@ -37,7 +37,7 @@ enum record_kind record_parse(struct record *r, const struct line *line, bool to
 	memset(r, 0, sizeof *r);
 	r->kind = RECORD_BAD;
 	r->number = line->number;
-	r->text = (struct json_span){line->text, line->length};
+	r->line = r->text = (struct json_span){line->text, line->length};
 	r->total = line->total;
 	if (too_long) {
 		r->problem = (struct json_error){line->length, "longer than --max-line"};
@@ -60,6 +60,7 @@ void record_move(struct record *r, const char *copy)
 		if (spans[i]->at != NULL)
 			spans[i]->at = copy + (spans[i]->at - r->text.at);
 	r->text.at = copy;
+	r->line = r->text;
 }
 
 bool record_failed(const struct record *r)

@@ -20,6 +20,7 @@ enum record_kind {
 struct record {
 	enum record_kind kind;
 	uint64_t number;       /* of its line in the input, from 1 */
+	struct json_span line; /* all of it, with the white space around the value */
 	struct json_span text; /* the JSON value; the whole line for RECORD_BAD */
 	uint64_t total;        /* the length of the whole line */
 	struct json_error problem;
@@ -35,7 +36,7 @@ struct record {
  */
 enum record_kind record_parse(struct record *r, const struct line *line, bool too_long);
 
-/* Make the spans point into a copy of the record's text at `copy`. */
+/* Make the spans point into a copy of the record's text at `copy`, which becomes its line. */
 void record_move(struct record *r, const char *copy);
 
 /* Has it failed, that is, is error there and not null, or is it no record at all? */

@@ -103,7 +103,7 @@ void stage_emit(struct stage *s, uint64_t sequence, struct json_span line, bool 
 void stage_emit_record(struct stage *s, uint64_t sequence, const struct record *r)
 {
 	meter_count(s->options.meter, record_failed(r), r->lb);
-	put_line(s, sequence, r->text);
+	put_line(s, sequence, r->line);
 }
 
 void stage_skip(struct stage *s, uint64_t sequence)
