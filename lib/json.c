@@ -25,42 +25,35 @@ static const char *skip_string(const char *p, const char *end)
 	return end;
 }
 
-/* From the start of a value to behind it. */
-static const char *skip_value(const char *p, const char *end)
+/* From the start of an object or array to behind it. */
+static const char *skip_nested(const char *p, const char *end)
 {
 	size_t depth = 0;
 
-	while (p < end) {
-		switch (*p) {
-		case '"':
+	while ((p = json_scan_bracket(p, end)) < end) {
+		if (*p == '"') {
 			p = skip_string(p, end);
-			if (depth == 0)
-				return p;
-			continue;
-		case '{':
-		case '[':
+		} else if (*p == '{' || *p == '[') {
 			depth++;
-			break;
-		case '}':
-		case ']':
-			if (depth == 0)
-				return p;
+			p++;
+		} else {
+			p++;
 			if (--depth == 0)
-				return p + 1;
-			break;
-		case ',':
-		case ' ':
-		case '\t':
-		case '\n':
-		case '\r':
-			if (depth == 0)
-				return p;
-			break;
-		default:
-			break;
+				break;
 		}
-		p++;
 	}
+	return p;
+}
+
+/* From the start of a value to behind it. */
+static const char *skip_value(const char *p, const char *end)
+{
+	if (p < end && *p == '"')
+		return skip_string(p, end);
+	if (p < end && (*p == '{' || *p == '['))
+		return skip_nested(p, end);
+	while (p < end && *p != ',' && (unsigned char)*p > ' ')
+		p++;
 	return p;
 }
 
@@ -132,6 +125,21 @@ struct json_span json_get(struct json_span object, const char *name)
 		if (json_equals(key, name))
 			found = value;
 	return found;
+}
+
+void json_find(struct json_span object, struct json_member *wanted, size_t count)
+{
+	struct json_iter it = json_iter(object);
+	struct json_span key, value;
+
+	for (size_t i = 0; i < count; i++)
+		wanted[i].value = (struct json_span){NULL, 0};
+	while (it.object && json_next(&it, &key, &value)) {
+		bool escaped = memchr(key.at, '\\', key.length) != NULL;
+		for (size_t i = 0; i < count; i++)
+			if (json_scan_is(key, escaped, &wanted[i]))
+				wanted[i].value = value;
+	}
 }
 
 struct json_span json_path(struct json_span object, ...)

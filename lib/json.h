@@ -89,6 +89,9 @@ bool json_next(struct json_iter *it, struct json_span *key, struct json_span *va
 /* The value of an object's member, or a span with at == NULL: no such member, or no object. */
 struct json_span json_get(struct json_span object, const char *name);
 
+/* As json_get, for count members at a time: fills in their values. */
+void json_find(struct json_span object, struct json_member *wanted, size_t count);
+
 /* As json_get, through several names: json_path(v, "usage", "total_tokens", NULL). */
 struct json_span json_path(struct json_span object, ...) __attribute__((sentinel));
 

@@ -175,12 +175,9 @@ static void note_member(struct json_member *wanted, size_t count, size_t *next,
 			struct json_span key, struct json_span value)
 {
 	bool escaped = memchr(key.at, '\\', key.length) != NULL;
-	size_t n = key.length - 2;
 
 	for (size_t tried = 0, i = *next; tried < count; tried++, i = i + 1 < count ? i + 1 : 0) {
-		const struct json_member *m = &wanted[i];
-		if (escaped ? json_equals(key, m->name)
-			    : m->name_length == n && memcmp(m->name, key.at + 1, n) == 0) {
+		if (json_scan_is(key, escaped, &wanted[i])) {
 			wanted[i].value = value;
 			*next = i + 1 < count ? i + 1 : 0;
 			return;

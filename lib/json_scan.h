@@ -1,9 +1,11 @@
 /*
- * json_scan: the inner loop that the JSON code shares: over the bytes of a string that need no
- * look, 16 at a time where the machine has SSE2, else 8.
+ * json_scan: the inner loops that the JSON code shares: over bytes that need no look, 16 at a time
+ * where the machine has SSE2.
  */
 #ifndef JSON_SCAN_H
 #define JSON_SCAN_H
+
+#include "json.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -185,6 +187,40 @@ static inline const char *json_scan_quote(const char *p, const char *end)
 	while (p < end && *p != '"' && *p != '\\')
 		p++;
 	return p;
+}
+
+/* The first quote, brace or bracket in [p, end), or end. */
+static inline const char *json_scan_bracket(const char *p, const char *end)
+{
+#ifdef __SSE2__
+	/* Setting bit 5 makes a brace of a bracket, and nothing else of use. */
+	const __m128i bit = _mm_set1_epi8(0x20);
+	const __m128i quote = _mm_set1_epi8('"');
+	const __m128i open = _mm_set1_epi8('{');
+	const __m128i close = _mm_set1_epi8('}');
+	while (end - p >= 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		__m128i brace = _mm_or_si128(v, bit);
+		__m128i stop = _mm_or_si128(
+		    _mm_cmpeq_epi8(v, quote),
+		    _mm_or_si128(_mm_cmpeq_epi8(brace, open), _mm_cmpeq_epi8(brace, close)));
+		unsigned mask = (unsigned)_mm_movemask_epi8(stop);
+		if (mask != 0)
+			return p + __builtin_ctz(mask);
+		p += 16;
+	}
+#endif
+	while (p < end && *p != '"' && *p != '{' && *p != '[' && *p != '}' && *p != ']')
+		p++;
+	return p;
+}
+
+/* Is the key, with its quotes, the member's name? escaped: there is a backslash in it. */
+static inline bool json_scan_is(struct json_span key, bool escaped, const struct json_member *m)
+{
+	if (escaped)
+		return json_equals(key, m->name);
+	return m->name_length == key.length - 2 && memcmp(m->name, key.at + 1, key.length - 2) == 0;
 }
 
 #endif

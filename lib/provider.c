@@ -40,26 +40,29 @@ static void add_detail(struct buf *message, struct json_span detail)
 	add_message(message, json_is_set(first) ? first : detail);
 }
 
+/* The members of a body that tell whether it is an error. */
+enum { ERROR, MESSAGE, DETAIL, OBJECT, CODE, TYPE, ID, CHOICES };
+
 /*
  * Bodies without an error member that are errors all the same: older vLLM and Mistral with
  * "object": "error", FastAPI with detail, gateways with a lone message. No answer has these without
  * an id.
  */
-static bool bare_error(struct json_span body, struct buf *code, struct buf *message)
+static bool bare_error(const struct json_member *m, struct buf *code, struct buf *message)
 {
-	struct json_span text = json_get(body, "message");
-	struct json_span detail = json_get(body, "detail");
+	struct json_span text = m[MESSAGE].value;
+	struct json_span detail = m[DETAIL].value;
 
-	if (json_equals(json_get(body, "object"), "error")) {
-		if (!add_code(code, json_get(body, "code")))
-			add_code(code, json_get(body, "type"));
+	if (json_equals(m[OBJECT].value, "error")) {
+		if (!add_code(code, m[CODE].value))
+			add_code(code, m[TYPE].value);
 		add_message(message, text);
 		return true;
 	}
-	if (json_get(body, "id").at != NULL || json_get(body, "choices").at != NULL)
+	if (m[ID].value.at != NULL || m[CHOICES].value.at != NULL)
 		return false;
 	if (json_type(text) == JSON_STRING) {
-		add_code(code, json_get(body, "code"));
+		add_code(code, m[CODE].value);
 		add_message(message, text);
 		return true;
 	}
@@ -72,11 +75,19 @@ static bool bare_error(struct json_span body, struct buf *code, struct buf *mess
 
 bool provider_error(struct json_span body, struct buf *code, struct buf *message)
 {
+	struct json_member m[] = {
+	    [ERROR] = JSON_MEMBER("error"),   [MESSAGE] = JSON_MEMBER("message"),
+	    [DETAIL] = JSON_MEMBER("detail"), [OBJECT] = JSON_MEMBER("object"),
+	    [CODE] = JSON_MEMBER("code"),     [TYPE] = JSON_MEMBER("type"),
+	    [ID] = JSON_MEMBER("id"),         [CHOICES] = JSON_MEMBER("choices"),
+	};
+
 	if (json_type(body) == JSON_ARRAY) /* Gemini, when it was to stream */
 		body = json_element(body, 0);
-	struct json_span error = json_get(body, "error");
+	json_find(body, m, sizeof m / sizeof *m);
+	struct json_span error = m[ERROR].value;
 	if (!json_is_set(error))
-		return bare_error(body, code, message);
+		return bare_error(m, code, message);
 	switch (json_type(error)) {
 	case JSON_STRING:
 		json_unescape(message, error);
@@ -86,7 +97,7 @@ bool provider_error(struct json_span body, struct buf *code, struct buf *message
 	case JSON_BOOL:
 		if (error.at[0] == 'f')
 			return false;
-		add_message(message, json_get(body, "message"));
+		add_message(message, m[MESSAGE].value);
 		return true;
 	default:
 		return true;

@@ -86,8 +86,8 @@ fake_packages() {
 		rc 	gone	removed, but for its configuration
 		ii 	accents	éditeur de texte, 文字, ±
 		hi 	held	web server, "label":"x"}
-		ii 	blank	
 	EOT
+	printf 'ii \tblank\t\n' >>fake/packages
 	printf 'ii \ttabs\tone\ttwo \033[31mred\033[0m \001\n' >>fake/packages
 	printf '#!/bin/sh\ncat "%s/fake/packages"\n' "$PWD" >fake/dpkg-query
 	chmod +x fake/dpkg-query
