@@ -142,12 +142,12 @@ static void take_packed(struct answer_set *set, const struct buf *text)
 			set->again = true;
 }
 
-static void take_single(struct answer_set *set, struct json_span body, const struct buf *text)
+static void take_single(struct answer_set *set, bool wanted_json, const struct buf *text)
 {
 	struct buf json = {0};
 	struct json_span value;
 
-	if (wants_json(body)) {
+	if (wanted_json) {
 		if (find_json(text, &value) < 0) {
 			static const char why[] = "the answer is not JSON";
 			fail_all(set, "bad_answer", why, sizeof why - 1);
@@ -184,14 +184,26 @@ static bool take_embeddings(struct answer_set *set, struct json_span body)
 	return true;
 }
 
-/* The text where the user says it is. Returns NULL, or a code with a message in text. */
-static const char *own_answer(struct expr *from, struct json_span body, struct buf *text)
+/* Is this a reason for which no part of the response is a whole answer? */
+static bool is_cut_short(const char *code)
+{
+	return code != NULL && strcmp(code, "no_answer") != 0;
+}
+
+/* The answer where the user says it is: a string's value as text, anything else as JSON. Returns
+ * NULL, or a code with a message in text. */
+static const char *own_answer(struct expr *from, struct json_span body, struct buf *text,
+			      bool *json)
 {
 	struct buf value = {0}, message = {0};
-	const char *code = NULL;
+	const char *code = provider_answer(body, text);
+
+	if (is_cut_short(code))
+		return code;
+	code = NULL;
+	buf_clear(text);
 	int result = expr_eval(from, body, &value, &message);
 	struct json_span answer = {value.data, value.length};
-
 	if (result < 0) {
 		buf_addf(text, "--answer: %s", buf_string(&message));
 		code = "no_answer";
@@ -199,6 +211,7 @@ static const char *own_answer(struct expr *from, struct json_span body, struct b
 		buf_adds(text, "--answer yields nothing");
 		code = "no_answer";
 	} else {
+		*json = json_type(answer) != JSON_STRING;
 		json_text(text, answer);
 	}
 	buf_free(&value);
@@ -221,7 +234,7 @@ void answer_take(struct answer_set *set, const struct record *r, struct expr *fr
 {
 	struct json_span body = json_get(r->response, "body");
 	struct buf text = {0};
-	bool packed;
+	bool packed, json = wants_json(r->body);
 
 	*set = (struct answer_set){0};
 	take_items(set, record_lb(r, "items"));
@@ -234,14 +247,14 @@ void answer_take(struct answer_set *set, const struct record *r, struct expr *fr
 	if (from == NULL && take_embeddings(set, body))
 		return;
 	const char *code =
-	    from != NULL ? own_answer(from, body, &text) : provider_answer(body, &text);
+	    from != NULL ? own_answer(from, body, &text, &json) : provider_answer(body, &text);
 	if (code != NULL) {
 		fail_all(set, code, text.data, text.length);
 		set->again = set->count > 1;
 	} else if (packed) {
 		take_packed(set, &text);
 	} else {
-		take_single(set, r->body, &text);
+		take_single(set, json, &text);
 	}
 	buf_free(&text);
 }
@@ -258,12 +271,15 @@ void answer_free(struct answer_set *set)
 void answer_line(struct buf *out, const struct answer_item *a, struct json_span custom_id,
 		 const char *into)
 {
-	struct json_edit edit = {into, a->value};
+	struct json_edit edits[2] = {{into, a->value}, {"error", a->error}};
 	struct buf wrapped = {0};
 	struct json_span item = a->item;
+	size_t count = 1;
 
 	if (a->error.at != NULL)
-		edit = (struct json_edit){"error", a->error};
+		edits[0] = edits[1];
+	else if (json_get(json_get(item, "error"), "code").at != NULL)
+		count = 2; /* asked again after a failure: the error goes */
 	if (json_type(item) != JSON_OBJECT) {
 		struct json_span inner = item.at != NULL ? item : custom_id;
 		buf_addf(&wrapped, "{\"%s\":", item.at != NULL ? "item" : "custom_id");
@@ -274,6 +290,6 @@ void answer_line(struct buf *out, const struct answer_item *a, struct json_span 
 		buf_addc(&wrapped, '}');
 		item = (struct json_span){wrapped.data, wrapped.length};
 	}
-	json_set(out, item, &edit, 1);
+	json_set(out, item, edits, count);
 	buf_free(&wrapped);
 }

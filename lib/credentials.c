@@ -111,6 +111,8 @@ struct credentials *credentials_new(const struct credentials_options *options, c
 	c->options = *options;
 	if (options->key_names != NULL) {
 		c->shared = keys_new(options->key_names, error);
+		for (int style = 0; style < STYLES; style++)
+			keys_wipe(own_names[style]);
 		if (c->shared == NULL)
 			goto failed;
 		if (keys_count(c->shared) == 0) {

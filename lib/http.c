@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ struct transfer {
 	struct buf body, headers;
 	int64_t started, last_byte; /* last_byte is 0 until the body begins */
 	bool active, too_large, stalled;
+	bool sent, resent; /* libcurl has begun to send it; it wanted to once more */
 	char message[CURL_ERROR_SIZE];
 };
 
@@ -157,6 +159,21 @@ static size_t on_header(char *data, size_t size, size_t n, void *context)
 	return n;
 }
 
+/* libcurl sends a request again by itself when a connection that was in use before ends without an
+ * answer. The first one may have been served, and billed: that is not for us to decide. */
+static int on_send(void *context, char *address, char *local, int port, int local_port)
+{
+	struct transfer *t = context;
+
+	(void)address;
+	(void)local;
+	(void)port;
+	(void)local_port;
+	t->resent = t->sent;
+	t->sent = true;
+	return t->resent ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static void set_options(struct transfer *t)
 {
 	const struct http_options *o = &t->http->options;
@@ -169,7 +186,6 @@ static void set_options(struct transfer *t)
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
 	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "lb");
@@ -184,6 +200,8 @@ static void set_options(struct transfer *t)
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t->http);
 	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, on_close);
 	curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, t->http);
+	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_send);
+	curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
 }
 
 static int open_lanes(struct http *h)
@@ -307,12 +325,18 @@ void http_post(struct http *h, const struct http_request *r, void *request)
 	}
 	t->request = request;
 	t->active = true;
-	t->too_large = t->stalled = false;
+	t->too_large = t->stalled = t->sent = t->resent = false;
 	t->last_byte = 0;
 	t->message[0] = '\0';
 	t->started = clock_now();
 	buf_clear(&t->body);
 	buf_clear(&t->headers);
+	/* Told to speak HTTP/2 if it can, libcurl holds requests back until it knows whether they
+	 * can share the first one's connection. TLS tells that; without, only the first answer
+	 * would, which may take minutes. */
+	bool tls = strncasecmp(r->url, "https:", 6) == 0;
+	curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION,
+			 tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(t->easy, CURLOPT_URL, r->url);
 	curl_easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, r->socket);
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, http_headers_list(r->headers));
@@ -330,6 +354,8 @@ static const char *error_code(const struct transfer *t, CURLcode result)
 		return "response_too_large";
 	if (t->stalled)
 		return "timeout";
+	if (t->resent)
+		return "connection_lost";
 	switch (result) {
 	case CURLE_OPERATION_TIMEDOUT:
 		return "timeout";
@@ -363,6 +389,8 @@ static const char *error_message(const struct transfer *t, CURLcode result)
 		return "the response is larger than --max-response";
 	if (t->stalled)
 		return "the response stalled";
+	if (t->resent)
+		return "the connection was closed before an answer came";
 	if (result == CURLE_ABORTED_BY_CALLBACK)
 		return "interrupted before an answer came";
 	return t->message[0] != '\0' ? t->message : curl_easy_strerror(result);

@@ -79,6 +79,7 @@ int http_url_parts(const char *url, char **origin, char **path)
 		result = 0;
 	} else {
 		free(*path);
+		*path = NULL;
 	}
 	free(scheme);
 	free(host);

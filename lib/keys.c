@@ -55,14 +55,23 @@ struct keys *keys_new(const char *names, char **error)
 		keys_free(k);
 		k = NULL;
 	}
-	memcpy(copy, names, strlen(names));
-	for (rest = copy; (name = strtok_r(rest, ",", &rest)) != NULL;) {
+	free(copy);
+	keys_wipe(names);
+	return k;
+}
+
+void keys_wipe(const char *names)
+{
+	char *copy = mem_copy(names, strlen(names));
+	char *rest = copy;
+	char *name;
+
+	while ((name = strtok_r(rest, ",", &rest)) != NULL) {
 		char *value = getenv(name);
 		if (value != NULL)
 			memset(value, 0, strlen(value));
 	}
 	free(copy);
-	return k;
 }
 
 void keys_free(struct keys *k)

@@ -20,6 +20,9 @@ struct keys;
 struct keys *keys_new(const char *names, char **error);
 void keys_free(struct keys *k);
 
+/* Wipe the values of these variables without using them. keys_new wipes those that it reads. */
+void keys_wipe(const char *names);
+
 /* How many there are. */
 size_t keys_count(const struct keys *k);
 

@@ -73,7 +73,7 @@ static void judge(struct answer *a, const struct http_reply *reply)
 			buf_addf(&a->message, "HTTP status %ld", reply->status);
 		return;
 	}
-	a->raw = reply->body;
+	a->raw = reply->body.at != NULL ? reply->body : JSON_LITERAL("");
 	if (a->code.length > 0)
 		return; /* a broken stream has said so */
 	if (!success)

@@ -143,10 +143,15 @@ void stage_lost(struct stage *s, struct stage_flight *flight)
 {
 	struct buf text = {0};
 	struct record r;
-	struct line line = {flight->request.at, flight->request.length, 0, flight->request.length};
+	struct line line = {flight->request.at, flight->request.length, flight->sequence + 1,
+			    flight->request.length};
 
 	record_parse(&r, &line, false);
-	if (s->giving_up || s->stopping)
+	if (json_type(r.text) != JSON_OBJECT)
+		record_fail(&text, &r, "not_a_request",
+			    "no object: it cannot carry the custom_id that a command's answer is "
+			    "found by");
+	else if (s->giving_up || s->stopping)
 		record_fail(&text, &r, "cancelled", "interrupted before an answer came");
 	else
 		record_fail(&text, &r, "command_died",
@@ -180,6 +185,13 @@ static void reject(struct stage *s, const struct record *r, uint64_t sequence)
 	buf_free(&text);
 }
 
+/* A request that came in after the signal. */
+static void cancel(struct stage *s, uint64_t sequence, const struct record *r)
+{
+	s->cut_off = true;
+	fail_record(s, sequence, r, "cancelled", "interrupted before it was sent");
+}
+
 static void handle_line(struct stage *s, const struct line *line, bool too_long)
 {
 	struct record r;
@@ -188,7 +200,7 @@ static void handle_line(struct stage *s, const struct line *line, bool too_long)
 	if (record_parse(&r, line, too_long) == RECORD_BAD)
 		reject(s, &r, sequence);
 	else if (is_request(s, &r) && s->stopping)
-		fail_record(s, sequence, &r, "cancelled", "interrupted before it was sent");
+		cancel(s, sequence, &r);
 	else if (is_request(s, &r))
 		s->jobs.request(s, s->context, &r, sequence, NULL, 0);
 	else if (r.kind == RECORD_RESULT && s->jobs.result != NULL)
@@ -217,24 +229,6 @@ static void end_input(struct stage *s)
 	s->finished = true;
 	if (s->jobs.finish != NULL)
 		s->jobs.finish(s, s->context, s->stopping);
-}
-
-/* Take the lines that are in memory. */
-static void take_lines(struct stage *s)
-{
-	struct line line;
-	enum line_state state;
-
-	while (wants_input(s)) {
-		state = line_next(&s->in, &line);
-		s->hungry = state == LINE_NONE;
-		if (state == LINE_NONE)
-			break;
-		if (state == LINE_END)
-			end_input(s);
-		else
-			handle_line(s, &line, state == LINE_TOO_LONG);
-	}
 }
 
 static void read_input(struct stage *s)
@@ -273,7 +267,7 @@ static void release_one(struct stage *s)
 	}
 	struct buf text = s->text; /* a job may hold the next one */
 	s->text = (struct buf){0};
-	struct line line = {text.data, text.length, 0, text.length};
+	struct line line = {text.data, text.length, held.sequence + 1, text.length};
 	record_parse(&r, &line, false);
 	if (held.forward && (s->stopping || s->dead)) {
 		struct stage_flight flight = {held.sequence, r.text, held.note.data,
@@ -296,29 +290,65 @@ static void release_due(struct stage *s)
 	int64_t now = clock_now();
 
 	while (!s->fatal && hold_next(s->holds) <= now) {
-		bool blocked =
-		    s->options.command != NULL && !s->stopping && !stage_child_has_room(s);
-		if (blocked)
+		if (s->options.command != NULL && !s->stopping && !stage_child_ready(s))
 			break;
 		release_one(s);
 	}
 }
 
-/* Stop reading. What was read but not begun, and what waits, is cancelled. */
-void stage_stop(struct stage *s)
+/* Read no more. What was read but not begun, and what waits, is cancelled. */
+static void cut_input(struct stage *s)
 {
 	struct line line;
 	enum line_state state;
 
-	if (s->stopping)
-		return;
-	s->stopping = true;
-	stage_raise(s, STATUS_STOPPED);
 	while ((state = line_next(&s->in, &line)) == LINE_OK || state == LINE_TOO_LONG)
 		handle_line(s, &line, state == LINE_TOO_LONG);
 	end_input(s);
 	while (!s->fatal && hold_count(s->holds) > 0)
 		release_one(s);
+}
+
+/* Does it pass records only, with nothing of its own in flight? */
+static bool is_filter(const struct stage *s)
+{
+	return s->options.command == NULL && s->options.engine == NULL;
+}
+
+/*
+ * A filter goes on after the first signal for as long as results come in: they are what others, in
+ * a pipeline that was interrupted as a whole, had in flight. It ends with the first request.
+ */
+void stage_stop(struct stage *s)
+{
+	if (s->stopping)
+		return;
+	s->stopping = true;
+	stage_raise(s, STATUS_STOPPED);
+	if (!is_filter(s))
+		cut_input(s);
+}
+
+/* Take the lines that are in memory. */
+static void take_lines(struct stage *s)
+{
+	struct line line;
+	enum line_state state;
+
+	while (wants_input(s)) {
+		if (s->cut_off) {
+			cut_input(s);
+			break;
+		}
+		state = line_next(&s->in, &line);
+		s->hungry = state == LINE_NONE;
+		if (state == LINE_NONE)
+			break;
+		if (state == LINE_END)
+			end_input(s);
+		else
+			handle_line(s, &line, state == LINE_TOO_LONG);
+	}
 }
 
 static void handle_signals(struct stage *s)
@@ -328,6 +358,7 @@ static void handle_signals(struct stage *s)
 		stage_stop(s);
 	if (interrupt_count() >= 2 && !s->giving_up) {
 		s->giving_up = true;
+		cut_input(s);
 		if (s->options.command != NULL)
 			stage_child_give_up(s);
 		if (s->options.engine != NULL)
@@ -343,8 +374,8 @@ static bool is_done(const struct stage *s)
 	return s->options.engine == NULL || s->options.engine->in_flight(s->context) == 0;
 }
 
-/* A filter with nothing else to look after may wait in its writes, which is cheaper than waiting for
- * each page that the reader frees. */
+/* A filter with nothing else to look after may wait in its writes, which is cheaper than waiting
+ * for each page that the reader frees. */
 static enum out_mode write_mode(const struct stage *s)
 {
 	bool engine_idle =

@@ -40,6 +40,13 @@ bool stage_child_has_room(const struct stage *s)
 	return s->child.in >= 0 && out_pending(&s->feed) < ahead;
 }
 
+bool stage_child_ready(struct stage *s)
+{
+	if (s->child.pid == 0 && !s->dead && stage_child_start(s) < 0)
+		s->dead = true;
+	return stage_child_has_room(s);
+}
+
 /* The stdin of the command is closed for good, by us or because it would not read on. */
 static void close_feed(struct stage *s)
 {
@@ -48,15 +55,18 @@ static void close_feed(struct stage *s)
 	child_close_in(&s->child);
 }
 
-/* Append the line with another custom_id, "lb-N" (N never used before), and make its key. */
+/* Append the line with another custom_id, one that is not in flight, and make its key. */
 static void make_up_id(struct stage *s, struct json_span line, struct buf *renamed)
 {
 	char id[64];
-	int n = snprintf(id, sizeof id, "\"lb-%ld-%" PRIu64 "\"", (long)getpid(), ++s->made_up);
-	struct json_edit edit = {"custom_id", {id, (size_t)n}};
+	struct json_edit edit = {"custom_id", {id, 0}};
 
+	do {
+		edit.value.length = (size_t)snprintf(id, sizeof id, "\"lb-%ld-%" PRIu64 "\"",
+						     (long)getpid(), ++s->made_up);
+		flight_key(&s->key, edit.value);
+	} while (flight_find(s->flights, &s->key) != NULL);
 	json_set(renamed, line, &edit, 1);
-	flight_key(&s->key, edit.value);
 }
 
 void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custom_id,
@@ -65,7 +75,7 @@ void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custo
 	struct buf renamed = {0};
 	struct flight *f;
 
-	if (s->dead) {
+	if (s->dead || json_type(line) != JSON_OBJECT) {
 		struct stage_flight flight = {sequence, line, note, note_length, true};
 		stage_lost(s, &flight);
 		return;
@@ -188,7 +198,7 @@ static void judge_end(struct stage *s, int status, bool clean)
 	}
 	if (code == STATUS_USAGE || code == STATUS_STOPPED || code == STATUS_SYSTEM)
 		stage_raise(s, code);
-	else if (!clean && s->dead)
+	else if (!clean && s->dead && !s->stopping) /* one signal may have been for both of us */
 		stage_raise(s, STATUS_SYSTEM);
 }
 
@@ -229,8 +239,6 @@ void stage_child_read(struct stage *s)
 
 void stage_child_feed(struct stage *s, bool about_to_wait)
 {
-	if (s->child.pid == 0 && !s->dead && hold_next(s->holds) <= 0 && stage_child_start(s) < 0)
-		s->dead = true;
 	if (s->child.in < 0)
 		return;
 	bool last = s->finished && hold_count(s->holds) == 0;

@@ -21,6 +21,7 @@ struct stage {
 	bool input_ended; /* no more is read: end of input, a signal, or stage_stop */
 	bool finished;    /* the finish job has run */
 	bool stopping;    /* ...before the end of the input */
+	bool cut_off;     /* ...and a request was cancelled: read no more */
 	bool giving_up;   /* a second signal: nothing more is waited for */
 	uint64_t sequence;
 
@@ -56,14 +57,18 @@ void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custo
 void stage_child_read(struct stage *s);
 
 /* Write what it takes without waiting, if much has gathered, all has, or it comes to waiting; close its
- * stdin when nothing more can come. Starts it again when something waits for that. */
+ * stdin when nothing more can come. */
 void stage_child_feed(struct stage *s, bool about_to_wait);
 
 /* Stop it; what was in it comes out as lost. */
 void stage_child_give_up(struct stage *s);
 
-/* May the command be sent another line now? */
+/* May the command be sent another line now? If it has ended and may run again: will it take one when it
+ * is started? */
 bool stage_child_has_room(const struct stage *s);
+
+/* The same for a record that waits, for which it is started again. */
+bool stage_child_ready(struct stage *s);
 
 /* A request that got no answer: a failed result for it goes through the result job. */
 void stage_lost(struct stage *s, struct stage_flight *flight);

@@ -382,11 +382,10 @@ static void check_options(struct lbchunk *t)
 	if (t->unpack)
 		return;
 	if (t->body != NULL) {
-		if (t->has_prompt || t->has_system || t->schema.length > 0 ||
-		    t->pack.max_output > 0)
-			cli_misuse("--body makes the whole body: -p, -s, --schema and --max-output "
-				   "have no "
-				   "place beside it");
+		if (t->pack.model != NULL || t->has_prompt || t->has_system ||
+		    t->schema.length > 0 || t->pack.max_output > 0)
+			cli_misuse("--body makes the whole body: -m, -p, -s, --schema and "
+				   "--max-output have no place beside it");
 		return;
 	}
 	if (t->pack.model == NULL)

@@ -118,7 +118,7 @@ request() {
 		status_is 0
 		"$AIDS/hostile" check segments out
 		same a/bodies bodies
-		[ "$(grep -cF '"response":{"status_code":200,"request_id":null,"body":{}}' out)" -eq 1000 ]
+		[ "$(grep -cF '{"status_code":200,"request_id":null,"body":{}}' out)" -eq 1000 ]
 	done
 }
 

@@ -51,11 +51,11 @@ GOOD_ANSWER='{"id":"x","choices":[{"index":0,"message":{"role":"assistant","cont
 # until_true COMMAND...: wait until it succeeds; fails after half a minute.
 until_true() {
 	local tries
-	for ((tries = 0; tries < 3000; tries++)); do
+	for ((tries = 0; tries < 1500; tries++)); do
 		if "$@" 2>/dev/null; then
 			return 0
 		fi
-		read -r -t 0.01 <> <(:) || true
+		sleep 0.02
 	done
 	echo "this did not come true: $*"
 	return 1

@@ -34,7 +34,7 @@ enum {
 };
 
 static const struct cli_option options[] = {
-    {OPT_HOLD, "hold", "MS", "hold each record this long before it is sent"},
+    {OPT_HOLD, "hold", "MS", "hold each record this long, or as its member hold says"},
     {OPT_AGAIN, "again", "N", "send a failed record again, up to N times"},
     {OPT_ALL, "all", NULL, "with --again: whether it failed or not"},
     {OPT_STOP, "stop-after", "N", "stop early after N results"},
@@ -80,11 +80,14 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 		       const void *note, size_t note_length)
 {
 	const struct wrapper *w = context;
+	int64_t hold = w->hold;
 	unsigned sent = 0;
 
 	(void)note_length;
-	if (w->hold > 0 && note == NULL)
-		stage_hold(s, sequence, r->text, clock_now() + w->hold * CLOCK_MS, "", 1);
+	if (hold > 0)
+		json_integer(json_get(r->text, "hold"), &hold);
+	if (hold > 0 && note == NULL)
+		stage_hold(s, sequence, r->text, clock_now() + hold * CLOCK_MS, "", 1);
 	else
 		stage_forward(s, sequence, r->custom_id, r->text, &sent, sizeof sent);
 }
