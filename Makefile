@@ -50,6 +50,7 @@ MOCK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard contrib/lbmock/*.c))
 UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 AIDS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cli/*.c))
+BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZ_DRIVER = $(BUILD)/tests/fuzz/driver.o
 
 all: $(PROGRAMS)
@@ -64,14 +65,14 @@ MICROHTTPD := $(or $(shell pkg-config --libs libmicrohttpd 2>/dev/null),-lmicroh
 $(BUILD)/bin/lbchunk: LIBS = $(JQ) $(CRYPTO)
 $(BUILD)/bin/lbcall: LIBS = $(CURL)
 $(BUILD)/bin/lbmock: LIBS = $(MICROHTTPD) -lm
-$(UNIT) $(FUZZ) $(AIDS): LIBS = -Wl,--as-needed $(JQ) $(CRYPTO) $(CURL) -lm
+$(UNIT) $(FUZZ) $(AIDS) $(BENCH): LIBS = -Wl,--as-needed $(JQ) $(CRYPTO) $(CURL) -lm
 
 $(TOOLS:%=$(BUILD)/bin/%): $(BUILD)/bin/%: $(BUILD)/tools/%.o
 $(BUILD)/bin/lbmock: $(MOCK_OBJECTS)
-$(UNIT) $(FUZZ) $(AIDS): %: %.o
+$(UNIT) $(FUZZ) $(AIDS) $(BENCH): %: %.o
 $(FUZZ): $(FUZZ_DRIVER)
 
-$(PROGRAMS) $(UNIT) $(FUZZ) $(AIDS): $(BUILD)/liblb.a
+$(PROGRAMS) $(UNIT) $(FUZZ) $(AIDS) $(BENCH): $(BUILD)/liblb.a
 	@mkdir -p $(@D)
 	$(CC) $(LB_CFLAGS) $(CFLAGS) $(LB_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/liblb.a \
 	    $(LIBS) $(LDLIBS)
@@ -130,8 +131,10 @@ fuzz-run: $(FUZZ)
 
 bench:
 	contrib/deps build bench
-	+@$(MAKE) --no-print-directory all
-	tests/bench/run
+	+@$(MAKE) --no-print-directory bench-programs
+	BUILD=$(BUILD) tests/bench/run
+
+bench-programs: $(PROGRAMS) $(BENCH)
 
 lint: $(LIB_OBJECTS)
 	@tests/lint $(BUILD)
@@ -162,7 +165,7 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/asan/*' -not -path '$(BUILD)/fuzz/*' 2>/dev/null)
 
-.PHONY: all bench check check-asan check-built check-valgrind clean demo deps dist format fuzz fuzz-run \
+.PHONY: all bench bench-programs check check-asan check-built check-valgrind clean demo deps dist format fuzz fuzz-run \
         install lint test-programs uninstall
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -54,16 +54,21 @@ void buf_addc(struct buf *b, char c)
 void buf_addf(struct buf *b, const char *format, ...)
 {
 	va_list args;
-	va_start(args, format);
-	int n = vsnprintf(NULL, 0, format, args);
-	va_end(args);
-	if (n <= 0)
-		return;
-	char *room = buf_reserve(b, (size_t)n + 1);
-	va_start(args, format);
-	vsnprintf(room, (size_t)n + 1, format, args);
-	va_end(args);
-	b->length += (size_t)n;
+	size_t room = 64; /* most fit, and are formatted once */
+
+	for (int attempt = 0; attempt < 2; attempt++) {
+		char *to = buf_reserve(b, room);
+		va_start(args, format);
+		int n = vsnprintf(to, room, format, args);
+		va_end(args);
+		if (n <= 0)
+			return;
+		if ((size_t)n < room) {
+			b->length += (size_t)n;
+			return;
+		}
+		room = (size_t)n + 1;
+	}
 }
 
 void buf_consume(struct buf *b, size_t n)

@@ -36,7 +36,7 @@ void out_init(struct out *o, int fd)
 	}
 	if (fstat(fd, &st) < 0)
 		return;
-	if (S_ISREG(st.st_mode))
+	if (S_ISREG(st.st_mode) || (S_ISCHR(st.st_mode) && !isatty(fd)))
 		o->waits = false;
 	else if (S_ISFIFO(st.st_mode))
 		o->try_fd = open_again(fd);

@@ -73,18 +73,33 @@ static bool bare_error(const struct json_member *m, struct buf *code, struct buf
 	return false;
 }
 
-bool provider_error(struct json_span body, struct buf *code, struct buf *message)
+void provider_members(struct json_member members[PROVIDER_MEMBERS])
 {
-	struct json_member m[] = {
+	static const struct json_member names[PROVIDER_MEMBERS] = {
 	    [ERROR] = JSON_MEMBER("error"),   [MESSAGE] = JSON_MEMBER("message"),
 	    [DETAIL] = JSON_MEMBER("detail"), [OBJECT] = JSON_MEMBER("object"),
 	    [CODE] = JSON_MEMBER("code"),     [TYPE] = JSON_MEMBER("type"),
 	    [ID] = JSON_MEMBER("id"),         [CHOICES] = JSON_MEMBER("choices"),
 	};
 
-	if (json_type(body) == JSON_ARRAY) /* Gemini, when it was to stream */
+	memcpy(members, names, sizeof names);
+}
+
+bool provider_error(struct json_span body, const struct json_member members[PROVIDER_MEMBERS],
+		    struct buf *code, struct buf *message)
+{
+	struct json_member first[PROVIDER_MEMBERS];
+	const struct json_member *m = members;
+
+	if (json_type(body) == JSON_ARRAY) { /* Gemini, when it was to stream */
 		body = json_element(body, 0);
-	json_find(body, m, sizeof m / sizeof *m);
+		m = NULL;
+	}
+	if (m == NULL) {
+		provider_members(first);
+		json_find(body, first, PROVIDER_MEMBERS);
+		m = first;
+	}
 	struct json_span error = m[ERROR].value;
 	if (!json_is_set(error))
 		return bare_error(m, code, message);

@@ -43,15 +43,21 @@ struct json_span provider_header(const char *headers, size_t length, const char 
  */
 int provider_duration(const char *text, size_t length, int64_t wall, int64_t *nanoseconds);
 
+/* The members of a body by which errors are told: to be found by json_check or json_find, for
+ * provider_error. */
+enum { PROVIDER_MEMBERS = 8 };
+void provider_members(struct json_member members[PROVIDER_MEMBERS]);
+
 /*
  * The error that a response body carries: OpenAI's, Anthropic's or one like them (vLLM's strings,
  * OpenRouter's numbers, Gemini's arrays, FastAPI's detail). Appends its code and its message,
  * either of which may stay empty. The code is the first that is there of code, details.error_code
  * (which says what an Anthropic 429 is about), type, status; an HTTP status, as a number or as
  * text, becomes "http_N", other numbers don't count. Returns whether there is an error: null and
- * false are none.
+ * false are none. members are as json_check or json_find left them, or NULL to have them looked up.
  */
-bool provider_error(struct json_span body, struct buf *code, struct buf *message);
+bool provider_error(struct json_span body, const struct json_member members[PROVIDER_MEMBERS],
+		    struct buf *code, struct buf *message);
 
 /*
  * The text of the answer in a response body of any known API, appended to text: chat

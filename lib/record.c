@@ -73,10 +73,48 @@ struct json_span record_lb(const struct record *r, const char *name)
 	return json_get(r->lb, name);
 }
 
+/* The value of a member that record_parse knows, by its name; NULL if it knows no such member. */
+static const struct json_span *known_member(const struct record *r, const char *name)
+{
+	if (strcmp(name, "response") == 0)
+		return &r->response;
+	if (strcmp(name, "error") == 0)
+		return &r->error;
+	if (strcmp(name, "id") == 0)
+		return &r->id;
+	if (strcmp(name, "lb") == 0)
+		return &r->lb;
+	return NULL;
+}
+
+/* Are they all new members of an object that has some already? */
+static bool all_new(const struct record *r, const struct json_edit *edits, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct json_span *member = known_member(r, edits[i].name);
+		if (member == NULL || member->at != NULL || edits[i].value.at == NULL)
+			return false;
+	}
+	return r->body.at != NULL;
+}
+
+static void append_members(struct buf *out, const struct record *r, const struct json_edit *edits,
+			   size_t count)
+{
+	buf_add(out, r->text.at, r->text.length - 1);
+	for (size_t i = 0; i < count; i++) {
+		buf_adds(out, ",\"");
+		buf_adds(out, edits[i].name);
+		buf_adds(out, "\":");
+		buf_add(out, edits[i].value.at, edits[i].value.length);
+	}
+	buf_addc(out, '}');
+}
+
 void record_set(struct buf *out, const struct record *r, const struct json_edit *edits,
 		size_t count, const struct json_edit *lb_edits, size_t lb_count)
 {
-	struct json_edit all[32];
+	struct json_edit all[JSON_MAX_EDITS];
 	struct buf lb = {0};
 	struct json_span old = json_type(r->lb) == JSON_OBJECT ? r->lb : JSON_LITERAL("{}");
 
@@ -85,7 +123,11 @@ void record_set(struct buf *out, const struct record *r, const struct json_edit 
 		json_set(&lb, old, lb_edits, lb_count);
 		all[count++] = (struct json_edit){"lb", {lb.data, lb.length}};
 	}
-	json_set(out, r->text, all, count);
+	/* The usual case, a request that becomes a result, needs no look at the members. */
+	if (all_new(r, all, count))
+		append_members(out, r, all, count);
+	else
+		json_set(out, r->text, all, count);
 	buf_free(&lb);
 }
 

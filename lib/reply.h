@@ -2,25 +2,34 @@
 #ifndef REPLY_H
 #define REPLY_H
 
+#include "buf.h"
 #include "http.h"
 #include "record.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct buf;
-
-struct reply_outcome {
+/* Memory that is used for one reply after the other, zeroed at first; and what is known of the
+ * last. */
+struct reply {
 	bool failed;
 	double retry_after; /* seconds; negative if the provider said none */
+
+	struct json_span json; /* the body as JSON of one line, at NULL if it is none */
+	struct json_span raw;  /* the body, if it is no JSON; else at NULL */
+	struct buf body;       /* what json points to, if not the reply's own bytes */
+	struct buf code, message;
+	struct buf response, error, ratelimit;
 };
 
 /*
  * Append the result: the request's members, id (unless it has one), response, error, and lb with ms
- * and ratelimit. An event stream is assembled into the body it stands for. wall is the time in
- * nanoseconds since 1970.
+ * and ratelimit. An event stream is assembled into the body it stands for. id is a JSON string;
+ * wall is the time in nanoseconds since 1970.
  */
-void reply_result(struct buf *out, const struct record *request, const struct http_reply *reply,
-		  const char *id, int64_t wall, struct reply_outcome *outcome);
+void reply_result(struct reply *r, struct buf *out, const struct record *request,
+		  const struct http_reply *reply, struct json_span id, int64_t wall);
+
+void reply_free(struct reply *r);
 
 #endif

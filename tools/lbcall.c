@@ -55,8 +55,11 @@ struct lbcall {
 	struct credentials *credentials;
 	struct call *free_calls;
 	struct buf result;
-	uint64_t run, count; /* for ids */
-	bool key_missing;    /* a request failed for want of a key */
+	struct reply reply;
+	char id[64];      /* a JSON string: the same start for all, and the count */
+	size_t id_prefix; /* the length of that start */
+	uint64_t count;
+	bool key_missing; /* a request failed for want of a key */
 };
 
 enum { OPT_AUTH = CLI_LONG, OPT_ORIGIN, OPT_TIMEOUT, OPT_CONNECT, OPT_MAX_RESPONSE };
@@ -252,18 +255,18 @@ static void on_done(void *context, void *request, const struct http_reply *reply
 {
 	struct lbcall *t = context;
 	struct call *call = request;
-	struct reply_outcome outcome;
-	char id[48];
 
-	snprintf(id, sizeof id, "call_%016" PRIx64 "_%" PRIu64, t->run, ++t->count);
+	int n = snprintf(t->id + t->id_prefix, sizeof t->id - t->id_prefix, "%" PRIu64 "\"",
+			 ++t->count);
+	struct json_span id = {t->id, t->id_prefix + (size_t)n};
 	buf_clear(&t->result);
-	reply_result(&t->result, &call->record, reply, id, clock_wall(), &outcome);
+	reply_result(&t->reply, &t->result, &call->record, reply, id, clock_wall());
 	stage_emit(t->stage, call->sequence, (struct json_span){t->result.data, t->result.length},
-		   outcome.failed);
+		   t->reply.failed);
 	if (reply->status == 429 || reply->status == 401) {
 		int64_t rest = reply->status == 401 ? REST_AFTER_401 : REST_AFTER_429;
-		if (outcome.retry_after >= 0 && outcome.retry_after < 86400)
-			rest = (int64_t)(outcome.retry_after * (double)CLOCK_SEC);
+		if (t->reply.retry_after >= 0 && t->reply.retry_after < 86400)
+			rest = (int64_t)(t->reply.retry_after * (double)CLOCK_SEC);
 		credentials_rest(t->credentials, call->style, call->key, clock_now() + rest);
 	}
 	if (call->line.capacity > 65536)
@@ -321,6 +324,16 @@ static void raise_file_limit(size_t concurrency)
 			concurrency, (unsigned long long)limit.rlim_max);
 }
 
+/* Ids tell the calls of one run from those of all others. */
+static void make_id_prefix(struct lbcall *t)
+{
+	uint64_t run;
+
+	if (getrandom(&run, sizeof run, 0) != (ssize_t)sizeof run)
+		msg_die(STATUS_SYSTEM, "getrandom: %s", strerror(errno));
+	t->id_prefix = (size_t)snprintf(t->id, sizeof t->id, "\"call_%016" PRIx64 "_", run);
+}
+
 static void open_all(struct lbcall *t)
 {
 	char *error = NULL;
@@ -342,8 +355,7 @@ static void open_all(struct lbcall *t)
 	t->http = http_new(&t->http_options, on_done, t, &reason);
 	if (t->http == NULL)
 		msg_die(STATUS_SYSTEM, "%s", reason);
-	if (getrandom(&t->run, sizeof t->run, 0) != (ssize_t)sizeof t->run)
-		msg_die(STATUS_SYSTEM, "getrandom: %s", strerror(errno));
+	make_id_prefix(t);
 }
 
 static void close_all(struct lbcall *t)
@@ -362,6 +374,7 @@ static void close_all(struct lbcall *t)
 	free(t->credential_options.extra);
 	free(t->origins);
 	buf_free(&t->result);
+	reply_free(&t->reply);
 }
 
 int main(int argc, char **argv)

@@ -240,12 +240,14 @@ key_is_wiped() {
 	start_recorder a
 	printf '@@WAIT@@HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}' >a/default
 	mkfifo in
+	export OPENAI_API_KEY=$KEY ANTHROPIC_API_KEY=$KEY-a
 	for args in '' '-K MY_KEY' '-K MY_KEY,OPENAI_API_KEY'; do
+		[ -z "$args" ] || export MY_KEY=$KEY-b
 		rm -f a/go
 		: >a/bodies
 		: >a/heads
 		# shellcheck disable=SC2086 # words
-		OPENAI_API_KEY=$KEY ANTHROPIC_API_KEY=$KEY-a MY_KEY=$KEY-b lbcall -u "$RECORDER" $args <in >out 2>err 3>&- &
+		lbcall -u "$RECORDER" $args <in >out 2>err 3>&- &
 		pid=$!
 		exec 7>in
 		echo '{"body":{}}' >&7

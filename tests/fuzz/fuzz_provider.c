@@ -78,7 +78,7 @@ static void try_body(const char *text, size_t length)
 
 	if (json_check(text, length, &body, NULL, 0, &error) < 0)
 		return;
-	if (!provider_error(body, &code, &message))
+	if (!provider_error(body, NULL, &code, &message))
 		require(code.length == 0 && message.length == 0);
 	const char *bad = provider_answer(body, &answer);
 	if (bad != NULL && strcmp(bad, "refusal") != 0)

@@ -98,7 +98,7 @@ static void test_errors(void)
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct buf code = {0}, message = {0};
-		bool any = provider_error(parse(cases[i].body), &code, &message);
+		bool any = provider_error(parse(cases[i].body), NULL, &code, &message);
 		tap_int(any, cases[i].code != NULL, "%s: is it an error?", cases[i].name);
 		tap_is(buf_string(&code), cases[i].code != NULL ? cases[i].code : "", "%s: code",
 		       cases[i].name);
@@ -107,7 +107,7 @@ static void test_errors(void)
 		buf_free(&message);
 	}
 	struct buf code = {0}, message = {0};
-	tap_ok(!provider_error((struct json_span){NULL, 0}, &code, &message), "no body, no error");
+	tap_ok(!provider_error((struct json_span){NULL, 0}, NULL, &code, &message), "no body, no error");
 	buf_free(&code);
 	buf_free(&message);
 }
