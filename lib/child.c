@@ -93,14 +93,12 @@ void child_close_out(struct child *c)
 	c->out = -1;
 }
 
-int child_wait(struct child *c)
+bool child_wait(struct child *c, int *status)
 {
-	int status = 0;
-
-	while (c->pid > 0 && waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	if (c->pid > 0 && waitpid(c->pid, status, WNOHANG) == 0)
+		return false;
 	c->pid = 0;
-	return status;
+	return true;
 }
 
 void child_stop(struct child *c)
@@ -112,14 +110,14 @@ void child_stop(struct child *c)
 	child_close_out(c);
 	if (c->pid <= 0)
 		return;
-	kill(c->pid, SIGTERM);
 	for (int i = 0; i < 100; i++) {
-		if (waitpid(c->pid, &status, WNOHANG) != 0) {
-			c->pid = 0;
+		if (i % 50 == 0)
+			kill(c->pid, SIGTERM);
+		if (child_wait(c, &status))
 			return;
-		}
 		nanosleep(&pause, NULL);
 	}
 	kill(c->pid, SIGKILL);
-	child_wait(c);
+	while (!child_wait(c, &status))
+		nanosleep(&pause, NULL);
 }

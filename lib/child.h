@@ -24,10 +24,11 @@ void child_close_in(struct child *c);
 /* Close the pipe from its stdout. */
 void child_close_out(struct child *c);
 
-/* Wait for its end. Returns its status as waitpid gives it. */
-int child_wait(struct child *c);
+/* Has it ended? If so, sets *status to what waitpid gives. Does not wait. */
+bool child_wait(struct child *c, int *status);
 
-/* Close all pipes, send SIGTERM, and SIGKILL if it is still there after a second; wait. */
+/* Close all pipes and send SIGTERM, to a command that takes the first for a request again after half a
+ * second, and after a second SIGKILL; wait for its end. */
 void child_stop(struct child *c);
 
 #endif

@@ -25,8 +25,10 @@ void flight_free(struct flight_table *t)
 
 	if (t == NULL)
 		return;
-	while ((f = flight_any(t)) != NULL)
+	while ((f = flight_any(t)) != NULL) {
 		flight_remove(t, f);
+		flight_release(f);
+	}
 	free(t->chains);
 	free(t);
 }
@@ -92,9 +94,9 @@ static void grow(struct flight_table *t)
 }
 
 int flight_add(struct flight_table *t, const struct buf *key, struct json_span request,
-	       struct flight **entered)
+	       const void *note, size_t note_length, struct flight **entered)
 {
-	struct flight *f = mem_zero(1, sizeof *f + key->length);
+	struct flight *f = mem_zero(1, sizeof *f + key->length + note_length);
 
 	if (spool_put(t->spool, request.at, request.length, &f->request) < 0) {
 		free(f);
@@ -104,7 +106,10 @@ int flight_add(struct flight_table *t, const struct buf *key, struct json_span r
 		grow(t);
 	f->hash = hash_key(key);
 	f->id_length = key->length;
+	f->note_length = note_length;
 	memcpy(f->id, key->data, key->length);
+	if (note_length > 0)
+		memcpy(f->id + key->length, note, note_length);
 	size_t chain = f->hash & (t->size - 1);
 	f->next = t->chains[chain];
 	t->chains[chain] = f;
@@ -113,6 +118,11 @@ int flight_add(struct flight_table *t, const struct buf *key, struct json_span r
 	t->count++;
 	*entered = f;
 	return 0;
+}
+
+const void *flight_note(const struct flight *f)
+{
+	return f->id + f->id_length;
 }
 
 void flight_remove(struct flight_table *t, struct flight *f)
@@ -124,7 +134,10 @@ void flight_remove(struct flight_table *t, struct flight *f)
 	*link = f->next;
 	t->count--;
 	spool_drop(t->spool, &f->request);
-	buf_free(&f->note);
+}
+
+void flight_release(struct flight *f)
+{
 	free(f->own_id);
 	free(f);
 }

@@ -18,11 +18,10 @@ struct flight {
 	uint64_t sequence;
 	uint64_t hash;
 	struct spool_entry request; /* as forwarded, but with its own custom_id */
-	struct buf note;
 	char *own_id; /* when it goes under a made-up id: its own as JSON text, "" for none; else
 			 NULL */
-	size_t id_length;
-	char id[];
+	size_t id_length, note_length;
+	char id[]; /* its key, and behind that the note */
 };
 
 struct flight_table;
@@ -39,13 +38,18 @@ void flight_key(struct buf *key, struct json_span custom_id);
 /* The record with this key, or NULL. It stays in the table. */
 struct flight *flight_find(struct flight_table *t, const struct buf *key);
 
-/* Enter a record. Returns 0, or -1 with errno when it cannot be spooled. *entered is the table's.
- */
+/* Enter a record, with a note of so many bytes. Returns 0, or -1 with errno when it cannot be
+ * spooled. *entered is the table's. */
 int flight_add(struct flight_table *t, const struct buf *key, struct json_span request,
-	       struct flight **entered);
+	       const void *note, size_t note_length, struct flight **entered);
 
-/* Take a record out and free it. */
+/* The record's note. */
+const void *flight_note(const struct flight *f);
+
+/* Take a record out of the table, its request out of the spool. It is the caller's, for
+ * flight_release. */
 void flight_remove(struct flight_table *t, struct flight *f);
+void flight_release(struct flight *f);
 
 /* Any one of them, or NULL when there are none. */
 struct flight *flight_any(struct flight_table *t);

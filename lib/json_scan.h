@@ -111,62 +111,59 @@ static inline size_t json_scan_character(const unsigned char *p, const unsigned 
 	return 0;
 }
 
-/*
- * Move *at to the first quote, backslash or control character in [*at, end), or to end. The text
- * passed over must be UTF-8: returns -1 with *at at the first byte that is not.
- */
-static inline int json_scan_text(const char **at, const char *end)
+/* Behind the characters beyond ASCII at p, or at the first byte of a malformed one. */
+static inline const char *json_scan_beyond(const char *at, const char *end)
 {
-	const unsigned char *p = (const unsigned char *)*at;
+	const unsigned char *p = (const unsigned char *)at;
 	const unsigned char *last = (const unsigned char *)end;
 	size_t n;
 
 #ifdef __SSE2__
-	const __m128i quote = _mm_set1_epi8('"');
-	const __m128i backslash = _mm_set1_epi8('\\');
-	const __m128i control = _mm_set1_epi8(0x1f);
-	while (last - p >= 16) {
-		const unsigned char *block = p;
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)block);
-		__m128i stops = _mm_or_si128(
-		    _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
-		    _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
-		unsigned stop = (unsigned)_mm_movemask_epi8(stops);
-		unsigned high = (unsigned)_mm_movemask_epi8(v);
-		unsigned limit = (unsigned)__builtin_ctz(stop | 0x10000);
-		/* Characters beyond ASCII in front of the stop; the last may reach past the block.
-		 */
-		high &= (1u << limit) - 1;
-		p = block + limit;
-		while (high != 0) {
-			const unsigned char *character = block + __builtin_ctz(high);
-			n = json_scan_character(character, last);
-			if (n == 0) {
-				*at = (const char *)character;
-				return -1;
-			}
-			size_t past = (size_t)(character - block) + n;
-			if (past >= limit) {
-				p = block + past;
-				break;
-			}
-			high &= ~0u << past;
-		}
-		if (stop != 0) {
-			*at = (const char *)p;
-			return 0;
+	/* The usual ones, of two and three bytes, by one load each. This is x86: the first byte is the
+	 * lowest. */
+	while (last - p >= 4) {
+		uint32_t v;
+		memcpy(&v, p, 4);
+		if ((v & 0x00c0c0f0) == 0x008080e0) {
+			/* Behind E0 the second byte has its bit 5, behind ED it has not. */
+			uint32_t narrow = v & 0x200f;
+			if (narrow == 0 || narrow == 0x200d)
+				return (const char *)p;
+			p += 3;
+		} else if ((v & 0x0000c0e0) == 0x000080c0 && (v & 0x1e) != 0) {
+			p += 2;
+		} else if ((v & 0x80) != 0 && (n = json_scan_character(p, last)) > 0) {
+			p += n;
+		} else {
+			return (const char *)p;
 		}
 	}
 #endif
-	for (; p < last && *p >= 0x20 && *p != '"' && *p != '\\'; p += n) {
-		n = *p < 0x80 ? 1 : json_scan_character(p, last);
-		if (n == 0) {
-			*at = (const char *)p;
+	while (p < last && *p >= 0x80 && (n = json_scan_character(p, last)) > 0)
+		p += n;
+	return (const char *)p;
+}
+
+/*
+ * Move *at to the first quote, backslash or control character in [*at, end), or to end. The text passed
+ * over must be UTF-8: returns -1 with *at at the first byte that is not.
+ */
+static inline int json_scan_text(const char **at, const char *end)
+{
+	const char *p = *at;
+
+	for (;;) {
+		p = json_scan_plain(p, end);
+		if (p == end || (unsigned char)*p < 0x80) {
+			*at = p;
+			return 0;
+		}
+		p = json_scan_beyond(p, end);
+		if (p < end && (unsigned char)*p >= 0x80) {
+			*at = p;
 			return -1;
 		}
 	}
-	*at = (const char *)p;
-	return 0;
 }
 
 /* The first quote or backslash in [p, end), where one is known to follow. */

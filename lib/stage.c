@@ -163,13 +163,22 @@ void stage_lost(struct stage *s, struct stage_flight *flight)
 	buf_free(&text);
 }
 
+/* Is it surely a request or result of these tools, rather than an item with members of such names? An
+ * item that failed before has an error, but no response. */
+static bool is_ours(const struct record *r)
+{
+	if (r->custom_id.at == NULL)
+		return false;
+	return r->kind == RECORD_REQUEST || (r->kind == RECORD_RESULT && r->response.at != NULL);
+}
+
 /* Is the record this tool's request, if it comes on stdin? */
 static bool is_request(const struct stage *s, const struct record *r)
 {
 	if (s->options.command != NULL)
 		return true;
 	if (s->options.items)
-		return r->kind == RECORD_ITEM || r->custom_id.at == NULL;
+		return !is_ours(r);
 	return r->kind == RECORD_REQUEST;
 }
 

@@ -1,4 +1,5 @@
 /* The command that a stage is wrapped around: starting, feeding, reading, and its death. */
+#include "interrupt.h"
 #include "mem.h"
 #include "msg.h"
 #include "stage_state.h"
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* After this many deaths in a row without one answer it is not started again. */
@@ -89,10 +91,9 @@ void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custo
 	bool rename = s->key.length == 0 || flight_find(s->flights, &s->key) != NULL;
 	if (rename)
 		make_up_id(s, line, &renamed);
-	if (flight_add(s->flights, &s->key, line, &f) < 0)
+	if (flight_add(s->flights, &s->key, line, note, note_length, &f) < 0)
 		goto full;
 	f->sequence = sequence;
-	buf_add(&f->note, note, note_length);
 	if (rename) {
 		f->own_id = mem_copy(custom_id.at, custom_id.length);
 		line = (struct json_span){renamed.data, renamed.length};
@@ -110,24 +111,22 @@ full:
 static void settle(struct stage *s, struct flight *f, const struct record *answer)
 {
 	struct buf request = {0};
-	struct buf note = f->note;
 	struct stage_flight flight = {.sequence = f->sequence, .lost = answer == NULL};
 
-	f->note = (struct buf){0};
 	if (spool_get(&f->request, &request) < 0) {
 		msg_warn("temporary file for records in flight: %s", strerror(errno));
 		stage_fatal(s, STATUS_SYSTEM);
 	}
 	flight_remove(s->flights, f);
 	flight.request = (struct json_span){request.data, request.length};
-	flight.note = note.data;
-	flight.note_length = note.length;
+	flight.note = flight_note(f);
+	flight.note_length = f->note_length;
 	if (!s->fatal && answer == NULL)
 		stage_lost(s, &flight);
 	else if (!s->fatal)
 		s->jobs.result(s, s->context, answer, flight.sequence, &flight);
 	buf_free(&request);
-	buf_free(&note);
+	flight_release(f);
 }
 
 /* A record that went under a made-up id gets its own back. */
@@ -202,6 +201,25 @@ static void judge_end(struct stage *s, int status, bool clean)
 		stage_raise(s, STATUS_SYSTEM);
 }
 
+/* Its status, when it has ended; a command that has closed its stdout may still take its time, and is
+ * stopped when a second signal comes. */
+static int wait_for_end(struct stage *s)
+{
+	struct timespec pause = {0, 50 * 1000};
+	int status = 0;
+
+	while (!child_wait(&s->child, &status)) {
+		if (interrupt_count() >= 2) {
+			child_stop(&s->child);
+			break;
+		}
+		nanosleep(&pause, NULL);
+		if (pause.tv_nsec < 10 * 1000 * 1000)
+			pause.tv_nsec *= 2;
+	}
+	return status;
+}
+
 /* The command has closed its stdout. */
 static void child_ended(struct stage *s)
 {
@@ -210,7 +228,7 @@ static void child_ended(struct stage *s)
 	close_feed(s);
 	child_close_out(&s->child);
 	line_free(&s->from);
-	int status = child_wait(&s->child);
+	int status = wait_for_end(s);
 	s->barren = clean || s->answers > 0 ? 0 : s->barren + 1;
 	if (!clean && (!s->options.restart || s->barren >= BARREN_MOST || s->stopping))
 		s->dead = true;

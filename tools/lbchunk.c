@@ -173,13 +173,14 @@ static void send_pack(struct lbchunk *t, struct json_span *items, uint64_t *sequ
 static void send_good_ones(struct lbchunk *t, struct json_span *items, uint64_t *sequences,
 			   size_t count)
 {
+	struct buf message = {0};
 	size_t good = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		buf_clear(&t->line);
-		buf_clear(&t->message);
-		if (pack_request(&t->pack, &items[i], 1, &t->line, &t->message) < 0) {
-			fail_item(t, items[i], sequences[i], "bad_item", &t->message);
+		buf_clear(&message);
+		if (pack_request(&t->pack, &items[i], 1, &t->line, &message) < 0) {
+			fail_item(t, items[i], sequences[i], "bad_item", &message);
 		} else {
 			items[good] = items[i];
 			sequences[good++] = sequences[i];
@@ -190,6 +191,7 @@ static void send_good_ones(struct lbchunk *t, struct json_span *items, uint64_t 
 	else if (good == count) /* each one alone is well, all together are not */
 		for (size_t i = 0; i < count; i++)
 			fail_item(t, items[i], sequences[i], "bad_item", &t->message);
+	buf_free(&message);
 }
 
 /* Make one request of the items and forward it. */

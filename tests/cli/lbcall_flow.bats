@@ -93,7 +93,7 @@ codes() {
 			kill -$signal "$pid"
 			# With -k the cancelled ones wait for their turn.
 			[ -n "$order" ] || until_true has_lines out 6
-			# It reads no more: when it has closed its input, writing fails.
+			[ -n "$order" ] || requests 3 >&7
 			touch a/go
 			end
 			exec 7>&-

@@ -233,7 +233,7 @@ no_key() {
 
 # Does the process run lbcall, with nothing of the key to be seen?
 key_is_wiped() {
-	[ "$(cat "/proc/$1/comm")" = lbcall ] && [ -s "/proc/$1/environ" ] && ! grep -qaF "$KEY" "/proc/$1/environ"
+	[ "$(cat "/proc/$1/comm")" = lbcall ] && grep -qaF PATH= "/proc/$1/environ" && ! grep -qaF "$KEY" "/proc/$1/environ"
 }
 
 @test "the key does not stay in the environment, and is not in the arguments" {
