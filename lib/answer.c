@@ -173,12 +173,18 @@ static bool take_embeddings(struct answer_set *set, struct json_span body)
 		return false;
 	while (json_next(&it, NULL, &entry)) {
 		vector = json_get(entry, "embedding");
-		if (json_integer(json_get(entry, "index"), &index) == 0 && index >= 0 &&
-		    index < (int64_t)set->count && vector.at != NULL)
-			set->items[index].value = vector;
+		if (json_integer(json_get(entry, "index"), &index) < 0 || index < 0 ||
+		    index >= (int64_t)set->count || vector.at == NULL)
+			continue;
+		struct answer_item *item = &set->items[index];
+		if (item->value.at != NULL || item->error.at != NULL)
+			fail_item(set, (size_t)index, "answer_repeated",
+				  "the response has this item's index more than once");
+		else
+			item->value = vector;
 	}
 	for (size_t i = 0; i < set->count; i++)
-		if (set->items[i].value.at == NULL)
+		if (set->items[i].value.at == NULL && set->items[i].error.at == NULL)
 			fail_item(set, i, "answer_missing",
 				  "the response has no embedding for this item");
 	return true;

@@ -153,7 +153,8 @@ int cli_start(int argc, char **argv, const struct cli_tool *tool, void *context,
 			answer(id);
 		} else if (id == ':') {
 			cli_misuse("%s wants an argument", argv[optind - 1]);
-		} else if (id == '?' && optopt > 0 && optopt < CLI_LONG) {
+		} else if (id == '?' && optopt > 0 && optopt < CLI_LONG &&
+			   strchr(shorts, optopt) == NULL) {
 			cli_misuse("unknown option -%c", optopt);
 		} else if (id == '?') {
 			cli_misuse("%s: no such option, or not as it is used", argv[optind - 1]);

@@ -1,6 +1,7 @@
 /*
  * interrupt: SIGINT and SIGTERM as something that a poll loop can see. The first one asks the tool
- * to stop reading and finish, the second to give up what is in flight.
+ * to stop reading and finish, the second to give up what is in flight. A third one kills it, should
+ * it be stuck.
  */
 #ifndef INTERRUPT_H
 #define INTERRUPT_H

@@ -54,34 +54,32 @@ size_t out_pending(const struct out *o)
 	return o->pending.length - o->sent;
 }
 
-/* One write. Returns bytes written, 0 if none can be without waiting, -1 on an error. */
+/* One write. Returns bytes written, 0 if none can be without waiting or a signal came, -1 on an
+ * error. */
 static ssize_t write_some(struct out *o, enum out_mode mode)
 {
 	const char *data = o->pending.data + o->sent;
 	size_t n = out_pending(o);
 	int fd = o->fd;
+	struct pollfd ready = {.fd = fd, .events = POLLOUT};
 
 	if (mode == OUT_TRY && o->try_fd >= 0) {
 		fd = o->try_fd;
 	} else if (mode == OUT_TRY && o->waits) {
-		struct pollfd ready = {.fd = fd, .events = POLLOUT};
 		if (poll(&ready, 1, 0) <= 0)
 			return 0;
 		if (n > PIPE_BUF)
 			n = PIPE_BUF;
 	}
 	ssize_t written = write(fd, data, n);
+	/* Someone made the open file non-blocking: wait here where waiting is allowed. */
+	while (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && mode == OUT_WAIT &&
+	       poll(&ready, 1, -1) > 0)
+		written = write(fd, data, n);
 	if (written >= 0)
 		return written;
-	if (errno == EINTR)
+	if (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)
 		return 0;
-	if (errno == EAGAIN || errno == EWOULDBLOCK) {
-		/* Someone made the open file non-blocking: wait here where waiting is allowed. */
-		struct pollfd ready = {.fd = fd, .events = POLLOUT};
-		if (mode == OUT_WAIT)
-			poll(&ready, 1, -1);
-		return 0;
-	}
 	o->error = errno;
 	return -1;
 }
@@ -89,12 +87,14 @@ static ssize_t write_some(struct out *o, enum out_mode mode)
 int out_write(struct out *o, enum out_mode mode)
 {
 	while (o->error == 0 && out_pending(o) > 0) {
+		size_t left = out_pending(o);
 		ssize_t n = write_some(o, mode);
 		if (n < 0)
 			return -1;
-		if (n == 0 && mode == OUT_TRY)
-			break;
 		o->sent += (size_t)n;
+		/* In OUT_WAIT a short write is the sign of a signal, too. */
+		if (n == 0 || (mode == OUT_WAIT && (size_t)n < left))
+			break;
 	}
 	if (out_pending(o) == 0) {
 		buf_clear(&o->pending);
@@ -108,7 +108,8 @@ int out_write(struct out *o, enum out_mode mode)
 
 int out_close(struct out *o)
 {
-	out_write(o, OUT_WAIT);
+	while (o->error == 0 && out_pending(o) > 0)
+		out_write(o, OUT_WAIT);
 	if (o->try_fd >= 0 && o->try_fd != o->fd)
 		close(o->try_fd);
 	if (close(o->fd) < 0 && o->error == 0)

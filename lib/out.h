@@ -36,7 +36,8 @@ void out_line(struct out *o, const void *text, size_t n);
 /* The bytes that wait to be written. */
 size_t out_pending(const struct out *o);
 
-/* Returns 0, or -1 when a write has failed, now or before (o->error). */
+/* Returns 0, or -1 when a write has failed, now or before (o->error). A signal ends OUT_WAIT early,
+ * with some still pending. */
 int out_write(struct out *o, enum out_mode mode);
 
 /* Write what is left, close the descriptor, free. Returns 0, or -1 with errno from the first error.

@@ -163,8 +163,8 @@ void stage_lost(struct stage *s, struct stage_flight *flight)
 	buf_free(&text);
 }
 
-/* Is it surely a request or result of these tools, rather than an item with members of such names? An
- * item that failed before has an error, but no response. */
+/* Is it surely a request or result of these tools, rather than an item with members of such names?
+ * An item that failed before has an error, but no response. */
 static bool is_ours(const struct record *r)
 {
 	if (r->custom_id.at == NULL)
@@ -220,16 +220,6 @@ static void handle_line(struct stage *s, const struct line *line, bool too_long)
 		stage_emit_record(s, sequence, &r);
 }
 
-/* May another line be taken from the input? */
-static bool wants_input(const struct stage *s)
-{
-	if (s->input_ended || s->fatal || out_pending(&s->out) >= OUT_FULL)
-		return false;
-	if (s->options.engine != NULL && s->options.engine->room(s->context) == 0)
-		return false;
-	return s->options.command == NULL || stage_child_has_room(s);
-}
-
 static void end_input(struct stage *s)
 {
 	s->input_ended = true;
@@ -238,28 +228,6 @@ static void end_input(struct stage *s)
 	s->finished = true;
 	if (s->jobs.finish != NULL)
 		s->jobs.finish(s, s->context, s->stopping);
-}
-
-static void read_input(struct stage *s)
-{
-	const struct stage_engine *engine = s->options.engine;
-	size_t most = LINE_READ_BULK;
-
-	/* With requests in flight, not much more is read than there is room for: what waits here
-	 * has passed any limit on the rate that stands before us. */
-	if (engine != NULL && engine->in_flight(s->context) > 0) {
-		most = engine->room(s->context) * 1024;
-		if (most < LINE_READ_PAGE)
-			most = LINE_READ_PAGE;
-		if (most > LINE_READ_BULK)
-			most = LINE_READ_BULK;
-	}
-	if (line_fill(&s->in, most) < 0) {
-		msg_warn("stdin: %s", strerror(errno));
-		stage_raise(s, STATUS_SYSTEM);
-		s->in.ended = true;
-	}
-	s->hungry = false;
 }
 
 /* A held record's time has come, or it is cancelled. */
@@ -344,7 +312,7 @@ static void take_lines(struct stage *s)
 	struct line line;
 	enum line_state state;
 
-	while (wants_input(s)) {
+	while (stage_io_wants_input(s)) {
 		if (s->cut_off) {
 			cut_input(s);
 			break;
@@ -360,7 +328,7 @@ static void take_lines(struct stage *s)
 	}
 }
 
-static void handle_signals(struct stage *s)
+void stage_handle_signals(struct stage *s)
 {
 	interrupt_drain();
 	if (interrupt_count() >= 1)
@@ -383,109 +351,6 @@ static bool is_done(const struct stage *s)
 	return s->options.engine == NULL || s->options.engine->in_flight(s->context) == 0;
 }
 
-/* A filter with nothing else to look after may wait in its writes, which is cheaper than waiting
- * for each page that the reader frees. */
-static enum out_mode write_mode(const struct stage *s)
-{
-	bool engine_idle =
-	    s->options.engine == NULL || s->options.engine->in_flight(s->context) == 0;
-	bool alone = s->options.command == NULL && engine_idle && hold_count(s->holds) == 0;
-	return alone ? OUT_WAIT : OUT_TRY;
-}
-
-static void write_output(struct stage *s, enum out_mode mode)
-{
-	if (out_write(&s->out, mode) == 0)
-		return;
-	if (s->out.error != EPIPE)
-		msg_warn("stdout: %s", strerror(s->out.error));
-	stage_fatal(s, STATUS_SYSTEM);
-}
-
-/* Milliseconds until something is due, rounded up; -1 for never. */
-static int time_left(const struct stage *s)
-{
-	int64_t due = meter_deadline(s->options.meter);
-	bool can_release = s->options.command == NULL || stage_child_has_room(s);
-
-	if (can_release && hold_next(s->holds) < due)
-		due = hold_next(s->holds);
-	if (s->options.engine != NULL) {
-		int64_t deadline = s->options.engine->deadline(s->context);
-		due = deadline < due ? deadline : due;
-	}
-	if (due == INT64_MAX)
-		return -1;
-	int64_t left = due - clock_now();
-	if (left <= 0)
-		return 0;
-	int64_t ms = (left + CLOCK_MS - 1) / CLOCK_MS;
-	return ms < 60000 ? (int)ms : 60000;
-}
-
-enum { POLL_SIGNAL, POLL_IN, POLL_OUT, POLL_FEED, POLL_FROM, POLL_ENGINE, POLL_COUNT };
-
-/* What to wait for, apart from the outputs. */
-static void fill_poll(const struct stage *s, struct pollfd fds[POLL_COUNT])
-{
-	for (int i = 0; i < POLL_COUNT; i++)
-		fds[i] = (struct pollfd){-1, POLLIN, 0};
-	fds[POLL_SIGNAL].fd = interrupt_fd();
-	if (s->hungry && wants_input(s))
-		fds[POLL_IN].fd = STDIN_FILENO;
-	if (s->child.out >= 0 && out_pending(&s->out) < OUT_FULL)
-		fds[POLL_FROM].fd = s->child.out;
-	if (s->options.engine != NULL)
-		fds[POLL_ENGINE].fd = s->options.engine->descriptor(s->context);
-	/* Without POLLOUT it still shows that the reader has gone. */
-	fds[POLL_OUT] = (struct pollfd){STDOUT_FILENO, 0, 0};
-}
-
-/* Poll; before it comes to waiting, what has gathered is written. */
-static int poll_or_write(struct stage *s, struct pollfd fds[POLL_COUNT])
-{
-	if (out_pending(&s->out) > 0 || out_pending(&s->feed) > 0) {
-		int ready = poll(fds, POLL_COUNT, 0);
-		if (ready != 0)
-			return ready;
-		write_output(s, write_mode(s));
-		if (s->options.command != NULL)
-			stage_child_feed(s, true);
-		if (out_pending(&s->out) > 0)
-			fds[POLL_OUT].events = POLLOUT;
-		if (s->child.in >= 0 && out_pending(&s->feed) > 0)
-			fds[POLL_FEED] = (struct pollfd){s->child.in, POLLOUT, 0};
-		if (s->hungry && wants_input(s))
-			fds[POLL_IN].fd = STDIN_FILENO;
-	}
-	if (!s->hungry && wants_input(s))
-		return 0; /* there is room again for lines that are in memory */
-	return s->fatal ? 0 : poll(fds, POLL_COUNT, time_left(s));
-}
-
-/* Wait until something can be done, and do the reading. */
-static void wait_and_read(struct stage *s)
-{
-	struct pollfd fds[POLL_COUNT];
-
-	fill_poll(s, fds);
-	if (poll_or_write(s, fds) < 0) {
-		if (errno == EINTR)
-			return;
-		msg_warn("poll: %s", strerror(errno));
-		stage_fatal(s, STATUS_SYSTEM);
-		return;
-	}
-	if (fds[POLL_SIGNAL].revents != 0)
-		handle_signals(s);
-	if ((fds[POLL_OUT].revents & POLLERR) != 0)
-		stage_fatal(s, STATUS_SYSTEM);
-	if (fds[POLL_IN].revents != 0 && !s->fatal)
-		read_input(s);
-	if (fds[POLL_FROM].revents != 0 && !s->fatal && s->child.out >= 0)
-		stage_child_read(s);
-}
-
 int stage_run(struct stage *s)
 {
 	struct meter *m = s->options.meter;
@@ -502,18 +367,18 @@ int stage_run(struct stage *s)
 		if (s->options.command != NULL)
 			stage_child_feed(s, false);
 		if (out_pending(&s->out) >= OUT_FULL)
-			write_output(s, write_mode(s));
+			stage_io_write(s);
 		meter_tick(m, clock_now());
 		if (s->fatal || is_done(s))
 			break;
-		wait_and_read(s);
+		stage_io_wait(s);
 	}
 	if (s->fatal)
 		child_stop(&s->child);
-	if (s->out.error == 0)
-		write_output(s, OUT_WAIT);
-	if (out_close(&s->out) < 0 && !s->fatal) {
-		msg_warn("stdout: %s", strerror(errno));
+	bool reported = s->out.error != 0;
+	if (out_close(&s->out) < 0 && !reported) {
+		if (errno != EPIPE)
+			msg_warn("stdout: %s", strerror(errno));
 		stage_raise(s, STATUS_SYSTEM);
 	}
 	meter_end(m, clock_now());

@@ -201,8 +201,8 @@ static void judge_end(struct stage *s, int status, bool clean)
 		stage_raise(s, STATUS_SYSTEM);
 }
 
-/* Its status, when it has ended; a command that has closed its stdout may still take its time, and is
- * stopped when a second signal comes. */
+/* Its status, when it has ended; a command that has closed its stdout may still take its time, and
+ * is stopped when a second signal comes. */
 static int wait_for_end(struct stage *s)
 {
 	struct timespec pause = {0, 50 * 1000};

@@ -51,20 +51,20 @@ int stage_child_start(struct stage *s);
 
 /* Send a line to the command, now or when it runs again. */
 void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custom_id,
-                      struct json_span line, const void *note, size_t note_length);
+		      struct json_span line, const void *note, size_t note_length);
 
 /* Read what the command has written, and settle its end. */
 void stage_child_read(struct stage *s);
 
-/* Write what it takes without waiting, if much has gathered, all has, or it comes to waiting; close its
- * stdin when nothing more can come. */
+/* Write what it takes without waiting, if much has gathered, all has, or it comes to waiting; close
+ * its stdin when nothing more can come. */
 void stage_child_feed(struct stage *s, bool about_to_wait);
 
 /* Stop it; what was in it comes out as lost. */
 void stage_child_give_up(struct stage *s);
 
-/* May the command be sent another line now? If it has ended and may run again: will it take one when it
- * is started? */
+/* May the command be sent another line now? If it has ended and may run again: will it take one
+ * when it is started? */
 bool stage_child_has_room(const struct stage *s);
 
 /* The same for a record that waits, for which it is started again. */
@@ -72,5 +72,17 @@ bool stage_child_ready(struct stage *s);
 
 /* A request that got no answer: a failed result for it goes through the result job. */
 void stage_lost(struct stage *s, struct stage_flight *flight);
+
+/* A signal has come. */
+void stage_handle_signals(struct stage *s);
+
+/* May another line be taken from the input? */
+bool stage_io_wants_input(const struct stage *s);
+
+/* Write to stdout: all of it if there is nothing else to look after, else what it takes now. */
+void stage_io_write(struct stage *s);
+
+/* Wait until something can be done, having written what has gathered, and do the reading. */
+void stage_io_wait(struct stage *s);
 
 #endif

@@ -116,6 +116,16 @@ static void set_auth(struct lbcall *t, const char *kind)
 		cli_misuse("--auth wants bearer, x-api-key, api-key or none, not '%s'", kind);
 }
 
+/* A timeout. To libcurl 0 is none at all. */
+static int64_t timeout_option(const char *option, const char *argument)
+{
+	int64_t time = cli_duration(option, argument);
+
+	if (time < CLOCK_MS)
+		cli_misuse("%s wants at least 1ms, not '%s'", option, argument);
+	return time;
+}
+
 static void set_option(void *context, int id, char *argument)
 {
 	struct lbcall *t = context;
@@ -144,10 +154,10 @@ static void set_option(void *context, int id, char *argument)
 		t->origins[t->origin_count++] = argument;
 		break;
 	case OPT_TIMEOUT:
-		t->http_options.timeout = cli_duration("--timeout", argument);
+		t->http_options.timeout = timeout_option("--timeout", argument);
 		break;
 	case OPT_CONNECT:
-		t->http_options.connect_timeout = cli_duration("--connect-timeout", argument);
+		t->http_options.connect_timeout = timeout_option("--connect-timeout", argument);
 		break;
 	case OPT_MAX_RESPONSE:
 		t->http_options.max_response =

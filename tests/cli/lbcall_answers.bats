@@ -8,7 +8,7 @@ load recorder
 essence() {
 	jq -c '[.error.code, (.response.body |
 		if .choices then [.choices[] | [.index, (.message | del(.refusal, .annotations)), .finish_reason]]
-		elif .output then [.status, .output[] | [.type, .role, (.content[] | [.type, .text])]]
+		elif .output then [.status, (.output[] | [.type, .role, (.content[] | [.type, .text])])]
 		else [.role, .content, .stop_reason] end, .usage)]' "$@"
 }
 

@@ -227,6 +227,25 @@ codes() {
 	done
 }
 
+@test "a timeout is not nothing, and a size not more than memory: status 2" {
+	while read -r option value; do
+		echo "$option $value"
+		call lbcall "$option" "$value" <<<'{"body":{}}'
+		status_is 2
+		[ ! -s out ]
+		[[ $(head -n 1 err) == "lbcall: $option wants "* ]]
+	done <<-'EOT'
+		--timeout 0
+		--timeout 0.1ms
+		--timeout -1s
+		--timeout soon
+		--connect-timeout 0
+		--max-response 0
+		--max-response 2G
+		--auth basic
+	EOT
+}
+
 @test "more connections than files may be open: status 2 and a message, before anything is sent" {
 	start_mock --log log
 	requests 1 >in

@@ -288,7 +288,7 @@ ids() {
 	pack -m m -p '\(.)'
 	items got
 	same in got
-	printf '%s\n' '{"custom_id":"r", "body":{}}' '{"custom_id":"s","error":{"code":"x"} }' >in
+	printf '%s\n' '{"custom_id":"r", "body":{}}' '{"custom_id":"s","response":null,"error":{"code":"x"} }' >in
 	call lbchunk -m m -p x <in
 	status_is 1
 	same in out
@@ -353,6 +353,7 @@ ids() {
 		--id: |-m m -p x --id '.a |'
 		--body: |--body '{'
 		--body |--body '{}' -p x
+		--body |--body '{}' -m m
 		--body |--body '{}' --schema array
 		--body |--body '{}' --max-output 5
 		--max-output |-m m -p x --max-output 0

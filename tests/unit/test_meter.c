@@ -1,0 +1,124 @@
+#include "capture.h"
+#include "clock.h"
+#include "meter.h"
+#include "msg.h"
+#include "tap.h"
+
+#include <string.h>
+
+static struct json_span span(const char *text)
+{
+	return (struct json_span){text, text != NULL ? strlen(text) : 0};
+}
+
+static void test_counts(void)
+{
+	struct meter m = {.verbose = true};
+
+	meter_start(&m, 0);
+	meter_count(&m, false, span("{\"cost\":0.25,\"attempts\":1}"));
+	meter_count(&m, false, span("{\"cost\":0.5,\"attempts\":4,\"cache\":\"hit\"}"));
+	meter_count(&m, true, span("{\"attempts\":3,\"cache\":\"miss\"}"));
+	meter_count(&m, false, span("{\"checkpoint\":true}"));
+	meter_count(&m, false, span("5"));
+	meter_count(&m, true, span(NULL));
+	tap_int((long long)m.ok, 4, "successes");
+	tap_int((long long)m.failed, 2, "failures");
+	tap_int((long long)m.cached, 2, "from a cache or a checkpoint");
+	tap_int((long long)m.attempts, 5, "attempts beyond the first: 3 and 2");
+	tap_ok(m.spent > 0.7499 && m.spent < 0.7501, "costs add up");
+	tap_ok(meter_deadline(&m) == INT64_MAX, "without --progress there is nothing to draw");
+}
+
+static void quiet(void)
+{
+	struct meter m = {0};
+	meter_start(&m, 0);
+	meter_count(&m, true, span(NULL));
+	meter_tick(&m, 1000 * CLOCK_SEC);
+	meter_end(&m, 1000 * CLOCK_SEC);
+}
+
+static void summary(void)
+{
+	struct meter m = {.verbose = true};
+	meter_start(&m, 0);
+	meter_count(&m, false, span("{\"cost\":0.5,\"attempts\":3,\"cache\":\"hit\"}"));
+	meter_count(&m, true, span(NULL));
+	meter_end(&m, CLOCK_SEC);
+}
+
+/* 25 of 100 after 10 seconds: 2.5 a second, 30 seconds to go, a quarter of the cost. */
+static void progress(void)
+{
+	struct meter m = {.progress = true, .total = 100};
+	meter_start(&m, 1000);
+	for (int i = 0; i < 25; i++)
+		meter_count(&m, i < 5, span("{\"cost\":0.1}"));
+	meter_tick(&m, 1000 + 9 * CLOCK_SEC);
+	msg_warn("not yet");
+	if (meter_deadline(&m) != 1000 + 10 * CLOCK_SEC)
+		msg_warn("wrong deadline");
+	meter_tick(&m, 1000 + 10 * CLOCK_SEC);
+	meter_tick(&m, 1000 + 11 * CLOCK_SEC);
+}
+
+/* Half of 4,000,000 after two hours. */
+static void hours(void)
+{
+	struct meter m = {.progress = true, .total = 4000000, .ok = 0};
+	meter_start(&m, 0);
+	m.ok = 2000000;
+	meter_tick(&m, 7260 * CLOCK_SEC);
+}
+
+static void beyond(void)
+{
+	struct meter m = {.progress = true, .total = 2};
+	meter_start(&m, 0);
+	m.ok = 3;
+	meter_end(&m, CLOCK_SEC);
+}
+
+static void unknown_total(void)
+{
+	struct meter m = {.progress = true};
+	meter_start(&m, 0);
+	m.ok = 3;
+	meter_end(&m, 2 * CLOCK_SEC);
+}
+
+static void nothing_done(void)
+{
+	struct meter m = {.progress = true, .total = 5};
+	meter_start(&m, 7);
+	meter_end(&m, 7);
+}
+
+int main(void)
+{
+	static const struct {
+		const char *name;
+		void (*run)(void);
+		const char *want;
+	} cases[] = {
+	    {"nothing is said unless asked for", quiet, ""},
+	    {"the summary", summary, "lb: 1 ok, 1 failed, 1 cached, 2 retries, $0.500000\n"},
+	    {"a plain line every ten seconds where there is no terminal", progress,
+	     "lb: not yet\n"
+	     "lb: [#####...............]  25%  25/100 done  2.5/s  5 failed  $2.5000 of about $10.00"
+	     "  ETA 30s\n"},
+	    {"hours", hours, "lb: [##########..........]  50%  2000000/4000000 done  275/s  ETA 2h01m\n"},
+	    {"more than was expected", beyond, "lb: [####################] 100%  3/2 done  3.0/s\n"},
+	    {"no total", unknown_total, "lb: 3 done  1.5/s\n"},
+	    {"nothing done, no time passed", nothing_done,
+	     "lb: [....................]   0%  0/5 done  0.0/s\n"},
+	};
+
+	test_counts();
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		tap_int(capture(cases[i].run), 0, "%s: ends well", cases[i].name);
+		tap_is(captured, cases[i].want, "%s", cases[i].name);
+	}
+	return tap_done();
+}
