@@ -71,6 +71,18 @@ void buf_addf(struct buf *b, const char *format, ...)
 	}
 }
 
+void buf_addn(struct buf *b, uint64_t n)
+{
+	char digits[20];
+	size_t at = sizeof digits;
+
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	buf_add(b, digits + at, sizeof digits - at);
+}
+
 void buf_consume(struct buf *b, size_t n)
 {
 	b->length -= n;

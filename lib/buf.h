@@ -11,6 +11,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define BUF_CEILING ((size_t)1 << 31)
 
@@ -34,6 +35,10 @@ void buf_add(struct buf *b, const void *data, size_t n);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Append a number that is not negative in decimal: what a record's path uses instead of a format.
+ */
+void buf_addn(struct buf *b, uint64_t n);
 
 /* Remove the first n bytes. */
 void buf_consume(struct buf *b, size_t n);

@@ -89,6 +89,7 @@ static struct http_headers *make_list(const struct credentials *c, enum target_s
 	struct http_headers *list = add(c, NULL, "Content-Type:", "application/json");
 	const char *name = key_header(c, style);
 
+	list = add(c, list, "User-Agent:", "lb");
 	list = http_headers_add(list, "Expect:"); /* no waiting for "100 Continue" */
 	if (style == TARGET_ANTHROPIC)
 		list = add(c, list, "anthropic-version:", "2023-06-01");
@@ -188,6 +189,8 @@ void credentials_describe(struct credentials *c, const struct target *target, st
 
 	if (!is_given(c, "Content-Type:"))
 		buf_adds(out, "Content-Type: application/json\n");
+	if (!is_given(c, "User-Agent:"))
+		buf_adds(out, "User-Agent: lb\n");
 	if (target->style == TARGET_ANTHROPIC && !is_given(c, "anthropic-version:"))
 		buf_adds(out, "anthropic-version: 2023-06-01\n");
 	if (name != NULL && keys_count(keys_of(c, target->style)) > 0)

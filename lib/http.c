@@ -188,7 +188,6 @@ static void set_options(struct transfer *t)
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
 	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
-	curl_easy_setopt(e, CURLOPT_USERAGENT, "lb");
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(o->timeout / CLOCK_MS));
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(o->connect_timeout / CLOCK_MS));
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->message);

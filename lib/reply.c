@@ -3,8 +3,6 @@
 #include "clock.h"
 #include "provider.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -121,7 +119,9 @@ static void make_response(struct reply *r, const struct http_reply *reply)
 
 	if (id.at == NULL)
 		id = provider_header(headers.at, headers.length, "request-id");
-	buf_addf(out, "{\"status_code\":%ld,\"request_id\":", reply->status);
+	buf_adds(out, "{\"status_code\":");
+	buf_addn(out, (uint64_t)reply->status);
+	buf_adds(out, ",\"request_id\":");
 	if (id.at != NULL)
 		json_quote(out, id.at, id.length);
 	else
@@ -152,8 +152,8 @@ static void make_error(struct reply *r)
 /* Forget the last one, and keep its memory unless there is much of it. */
 static void start(struct reply *r)
 {
-	struct buf *all[] = {&r->body,     &r->code,  &r->message,
-			     &r->response, &r->error, &r->ratelimit};
+	struct buf *all[] = {&r->body,  &r->code,      &r->message, &r->response,
+			     &r->error, &r->ratelimit, &r->ms};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		if (all[i]->capacity > 65536)
@@ -169,7 +169,6 @@ void reply_result(struct reply *r, struct buf *out, const struct record *request
 {
 	struct json_edit edits[3], lb_edits[2];
 	size_t count = 0, lb_count = 0;
-	char ms[24];
 
 	start(r);
 	if (reply->error != NULL) {
@@ -188,8 +187,8 @@ void reply_result(struct reply *r, struct buf *out, const struct record *request
 		edits[count++] = (struct json_edit){"id", id};
 	edits[count++] = (struct json_edit){"response", text_of(&r->response)};
 	edits[count++] = (struct json_edit){"error", text_of(&r->error)};
-	int n = snprintf(ms, sizeof ms, "%" PRId64, (reply->elapsed + CLOCK_MS / 2) / CLOCK_MS);
-	lb_edits[lb_count++] = (struct json_edit){"ms", {ms, (size_t)n}};
+	buf_addn(&r->ms, (uint64_t)(reply->elapsed + CLOCK_MS / 2) / (uint64_t)CLOCK_MS);
+	lb_edits[lb_count++] = (struct json_edit){"ms", text_of(&r->ms)};
 	if (provider_ratelimit(&r->ratelimit, reply->headers.at, reply->headers.length, wall)) {
 		lb_edits[lb_count++] = (struct json_edit){"ratelimit", text_of(&r->ratelimit)};
 		json_number(json_get(text_of(&r->ratelimit), "retry_after"), &r->retry_after);
@@ -205,4 +204,5 @@ void reply_free(struct reply *r)
 	buf_free(&r->response);
 	buf_free(&r->error);
 	buf_free(&r->ratelimit);
+	buf_free(&r->ms);
 }

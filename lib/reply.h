@@ -19,7 +19,7 @@ struct reply {
 	struct json_span raw;  /* the body, if it is no JSON; else at NULL */
 	struct buf body;       /* what json points to, if not the reply's own bytes */
 	struct buf code, message;
-	struct buf response, error, ratelimit;
+	struct buf response, error, ratelimit, ms;
 };
 
 /*

@@ -265,7 +265,8 @@ void stage_child_feed(struct stage *s, bool about_to_wait)
 		close_feed(s); /* it reads no more; its end will show what it made of the rest */
 		return;
 	}
-	bool more = s->options.feeds_again && !s->options.rounds && flight_count(s->flights) > 0;
+	bool more = s->options.feeds_again && !s->options.rounds && !s->stopping &&
+		    flight_count(s->flights) > 0;
 	if (last && out_pending(&s->feed) == 0 && !more)
 		close_feed(s);
 }

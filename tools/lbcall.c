@@ -56,7 +56,7 @@ struct lbcall {
 	struct call *free_calls;
 	struct buf result;
 	struct reply reply;
-	char id[64];      /* a JSON string: the same start for all, and the count */
+	struct buf id;    /* a JSON string: the same start for all, and the count */
 	size_t id_prefix; /* the length of that start */
 	uint64_t count;
 	bool key_missing; /* a request failed for want of a key */
@@ -266,9 +266,10 @@ static void on_done(void *context, void *request, const struct http_reply *reply
 	struct lbcall *t = context;
 	struct call *call = request;
 
-	int n = snprintf(t->id + t->id_prefix, sizeof t->id - t->id_prefix, "%" PRIu64 "\"",
-			 ++t->count);
-	struct json_span id = {t->id, t->id_prefix + (size_t)n};
+	t->id.length = t->id_prefix;
+	buf_addn(&t->id, ++t->count);
+	buf_addc(&t->id, '"');
+	struct json_span id = {t->id.data, t->id.length};
 	buf_clear(&t->result);
 	reply_result(&t->reply, &t->result, &call->record, reply, id, clock_wall());
 	stage_emit(t->stage, call->sequence, (struct json_span){t->result.data, t->result.length},
@@ -341,7 +342,8 @@ static void make_id_prefix(struct lbcall *t)
 
 	if (getrandom(&run, sizeof run, 0) != (ssize_t)sizeof run)
 		msg_die(STATUS_SYSTEM, "getrandom: %s", strerror(errno));
-	t->id_prefix = (size_t)snprintf(t->id, sizeof t->id, "\"call_%016" PRIx64 "_", run);
+	buf_addf(&t->id, "\"call_%016" PRIx64 "_", run);
+	t->id_prefix = t->id.length;
 }
 
 static void open_all(struct lbcall *t)
@@ -384,6 +386,7 @@ static void close_all(struct lbcall *t)
 	free(t->credential_options.extra);
 	free(t->origins);
 	buf_free(&t->result);
+	buf_free(&t->id);
 	reply_free(&t->reply);
 }
 

@@ -169,6 +169,20 @@ gated='echo $$ >child; cat >inside; echo end >ended; read -r go <gate; cat insid
 	done
 }
 
+@test "the first signal: a command that is kept open for what comes again sees the end of its input" {
+	mkfifo gate
+	start --again 3 --all sh -c "$gated"
+	records 3 >in
+	cat in >&8
+	until_true has_lines 3 inside
+	kill -INT "$(wrapper_pid)"
+	until_true test -e ended
+	echo go >gate
+	finish
+	status_is 3
+	same in out
+}
+
 @test "the first signal cancels what waits, and what was read but not begun" {
 	start --hold 1000000 cat
 	echo '{"custom_id":"a","hold":1}' >&8
