@@ -27,8 +27,8 @@ void child_close_out(struct child *c);
 /* Has it ended? If so, sets *status to what waitpid gives. Does not wait. */
 bool child_wait(struct child *c, int *status);
 
-/* Close all pipes and send SIGTERM, to a command that takes the first for a request again after half a
- * second, and after a second SIGKILL; wait for its end. */
+/* Close all pipes and send SIGTERM, to a command that takes the first for a request again after
+ * half a second, and after a second SIGKILL; wait for its end. */
 void child_stop(struct child *c);
 
 #endif

@@ -119,8 +119,8 @@ static inline const char *json_scan_beyond(const char *at, const char *end)
 	size_t n;
 
 #ifdef __SSE2__
-	/* The usual ones, of two and three bytes, by one load each. This is x86: the first byte is the
-	 * lowest. */
+	/* The usual ones, of two and three bytes, by one load each. This is x86: the first byte is
+	 * the lowest. */
 	while (last - p >= 4) {
 		uint32_t v;
 		memcpy(&v, p, 4);
@@ -145,8 +145,8 @@ static inline const char *json_scan_beyond(const char *at, const char *end)
 }
 
 /*
- * Move *at to the first quote, backslash or control character in [*at, end), or to end. The text passed
- * over must be UTF-8: returns -1 with *at at the first byte that is not.
+ * Move *at to the first quote, backslash or control character in [*at, end), or to end. The text
+ * passed over must be UTF-8: returns -1 with *at at the first byte that is not.
  */
 static inline int json_scan_text(const char **at, const char *end)
 {

@@ -50,7 +50,8 @@ bool json_quote(struct buf *out, const void *data, size_t n)
 			add_escape(out, c);
 			p++;
 		} else {
-			size_t length = json_scan_character((const unsigned char *)p, (const unsigned char *)end);
+			size_t length = json_scan_character((const unsigned char *)p,
+							    (const unsigned char *)end);
 			if (length > 0) {
 				buf_add(out, p, length);
 				p += length;

@@ -92,8 +92,10 @@ int out_write(struct out *o, enum out_mode mode)
 		if (n < 0)
 			return -1;
 		o->sent += (size_t)n;
-		/* In OUT_WAIT a short write is the sign of a signal, too. */
-		if (n == 0 || (mode == OUT_WAIT && (size_t)n < left))
+		/* When waiting is allowed and the descriptor waits, a short write is a signal's. */
+		bool blocking = mode == OUT_WAIT && (size_t)n < left &&
+				(fcntl(o->fd, F_GETFL) & O_NONBLOCK) == 0;
+		if (n == 0 || blocking)
 			break;
 	}
 	if (out_pending(o) == 0) {

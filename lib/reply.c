@@ -69,13 +69,29 @@ static bool is_success(const struct http_reply *reply)
 	return reply->status >= 200 && reply->status < 300;
 }
 
-/* The code for an answer whose body names none. */
-static void add_fallback(struct reply *r, const struct http_reply *reply)
+/* An answer without a code of its own gets its status as one. */
+static void set_http_error(struct reply *r, const struct http_reply *reply)
 {
-	if (is_success(reply))
-		buf_adds(&r->code, r->json.at != NULL ? "error_in_response" : "bad_response");
-	else
+	bool redirect = reply->status >= 300 && reply->status < 400;
+
+	if (r->code.length == 0)
 		buf_addf(&r->code, "http_%ld", reply->status);
+	if (r->message.length == 0)
+		buf_addf(&r->message, "HTTP status %ld%s", reply->status,
+			 redirect ? "; redirects are not followed" : "");
+}
+
+/* An answer that is no JSON: its body goes into the error. */
+static void judge_raw(struct reply *r, const struct http_reply *reply)
+{
+	r->json.at = NULL;
+	r->raw = reply->body.at != NULL ? reply->body : JSON_LITERAL("");
+	if (r->code.length > 0)
+		return; /* a broken stream has said so */
+	if (is_success(reply))
+		set_error(r, "bad_response", "the response is not JSON");
+	else
+		set_http_error(r, reply);
 }
 
 /* The error of an answer that came in whole; no code if it is a good one. */
@@ -85,29 +101,18 @@ static void judge(struct reply *r, const struct http_reply *reply)
 
 	provider_members(members);
 	if (!take_body(r, reply, members)) {
-		r->json.at = NULL;
-		r->raw = reply->body.at != NULL ? reply->body : JSON_LITERAL("");
-		if (r->code.length > 0)
-			return; /* a broken stream has said so */
-		add_fallback(r, reply);
-		if (is_success(reply))
-			buf_adds(&r->message, "the response is not JSON");
-		else
-			buf_addf(&r->message, "HTTP status %ld%s", reply->status,
-				 reply->status >= 300 && reply->status < 400
-				     ? "; redirects are not followed"
-				     : "");
+		judge_raw(r, reply);
 		return;
 	}
 	bool carries = provider_error(r->json, members, &r->code, &r->message);
-	if (is_success(reply) && !carries) {
+	if (!is_success(reply))
+		set_http_error(r, reply);
+	else if (!carries)
 		buf_clear(&r->code);
-	} else {
-		if (r->code.length == 0)
-			add_fallback(r, reply);
-		if (r->message.length == 0)
-			buf_addf(&r->message, "HTTP status %ld", reply->status);
-	}
+	else if (r->code.length == 0 && r->message.length == 0)
+		set_error(r, "error_in_response", "the response has an error");
+	else if (r->code.length == 0)
+		buf_adds(&r->code, "error_in_response");
 	join_lines(r);
 }
 

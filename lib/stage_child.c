@@ -44,8 +44,10 @@ bool stage_child_has_room(const struct stage *s)
 
 bool stage_child_ready(struct stage *s)
 {
-	if (s->child.pid == 0 && !s->dead && stage_child_start(s) < 0)
+	if (s->child.pid == 0 && !s->dead && stage_child_start(s) < 0) {
 		s->dead = true;
+		stage_raise(s, STATUS_SYSTEM);
+	}
 	return stage_child_has_room(s);
 }
 

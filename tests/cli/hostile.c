@@ -5,10 +5,10 @@
  *   hostile make SEED COUNT RECORDS SEGMENTS BODIES
  *   hostile check SEGMENTS RESULTS
  *
- * A record is made of bytes that no tool owns, around the values of id, response, error and lb (null
- * or an old one), which tools may replace. SEGMENTS has a line for each record with the former, 0x1e
- * between them: a result must begin with the first, end with the last (behind new members), and have
- * all of them in order.
+ * A record is made of bytes that no tool owns, around the values of id, response, error and lb
+ * (null or an old one), which tools may replace. SEGMENTS has a line for each record with the
+ * former, 0x1e between them: a result must begin with the first, end with the last (behind new
+ * members), and have all of them in order.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -49,9 +49,27 @@ static void add_space(struct text *t)
 static void add_string(struct text *t)
 {
 	static const char *const parts[] = {
-	    "a",	"custom_id", "\\\"",	"\\\\",	  "\\u0000", "\\ud800", "\\ud83d\\ude00",
-	    "\\/",	"\xc3\xa9",  "\xf0\x9f\x98\x80", "\\u0041", "{",	   "}",	     ",",
-	    "\\n",	"\x7f",	     "\xe2\x80\xa8",	 "[",	    "lb",	   "error",  "\\\\u0022",
+	    "a",
+	    "custom_id",
+	    "\\\"",
+	    "\\\\",
+	    "\\u0000",
+	    "\\ud800",
+	    "\\ud83d\\ude00",
+	    "\\/",
+	    "\xc3\xa9",
+	    "\xf0\x9f\x98\x80",
+	    "\\u0041",
+	    "{",
+	    "}",
+	    ",",
+	    "\\n",
+	    "\x7f",
+	    "\xe2\x80\xa8",
+	    "[",
+	    "lb",
+	    "error",
+	    "\\\\u0022",
 	};
 	add(t, "\"");
 	for (unsigned n = pick(5); n > 0; n--)
@@ -62,8 +80,12 @@ static void add_string(struct text *t)
 static void add_value(struct text *t, unsigned depth)
 {
 	static const char *const plain[] = {
-	    "null", "true", "false", "0", "-0", "1.0", "1e400", "-1E-400", "12345678901234567890",
-	    "0.10", "1e2", "100000000000000000000000000000000000001", "\"\"", "[]", "{}", "[ ]", "{ }",
+	    "null",  "true",    "false",
+	    "0",     "-0",      "1.0",
+	    "1e400", "-1E-400", "12345678901234567890",
+	    "0.10",  "1e2",     "100000000000000000000000000000000000001",
+	    "\"\"",  "[]",      "{}",
+	    "[ ]",   "{ }",
 	};
 	unsigned kind = depth > 4 ? pick(2) : pick(4);
 
@@ -155,7 +177,8 @@ static void make_record(unsigned long number, FILE *records, FILE *segments_file
 	t.n = segments.n = 0;
 	add(&t, "{");
 	add(&segments, "{");
-	snprintf(id, sizeof id, pick(2) ? "\"custom_id\":\"r%lu\"" : " \"custom_id\": %lu.0 ", number);
+	snprintf(id, sizeof id, pick(2) ? "\"custom_id\":\"r%lu\"" : " \"custom_id\": %lu.0 ",
+		 number);
 	for (unsigned i = 0; i < count; i++) {
 		if (i > 0) {
 			add(&t, ",");
@@ -165,7 +188,8 @@ static void make_record(unsigned long number, FILE *records, FILE *segments_file
 			add(&t, id);
 			add(&segments, id);
 		} else if (i == (body_at == 3 ? 2 : body_at)) {
-			add_member(&t, &segments, pick(2) ? "\"body\"" : "\"b\\u006fdy\"", NULL, &body);
+			add_member(&t, &segments, pick(2) ? "\"body\"" : "\"b\\u006fdy\"", NULL,
+				   &body);
 		} else if (i == owned_at) {
 			const char *const *o = owned[pick(5)];
 			add_member(&t, &segments, o[0], o[1], NULL);
@@ -188,7 +212,8 @@ static FILE *open_file(const char *name, const char *mode)
 	return file;
 }
 
-/* Does the result hold the segments, the first at its start, the last at its end? Both without newline. */
+/* Does the result hold the segments, the first at its start, the last at its end? Both without
+ * newline. */
 static int matches(const char *segments, size_t n, const char *result, size_t m)
 {
 	size_t at = 0;
@@ -198,9 +223,10 @@ static int matches(const char *segments, size_t n, const char *result, size_t m)
 		const char *mark = memchr(segments, MARK, (size_t)(end - segments));
 		size_t length = (size_t)((mark != NULL ? mark : end) - segments);
 		if (mark == NULL)
-			return m - at >= length && memcmp(result + m - length, segments, length) == 0;
-		const char *found = length == 0 ? result + at
-						: memmem(result + at, m - at, segments, length);
+			return m - at >= length &&
+			       memcmp(result + m - length, segments, length) == 0;
+		const char *found =
+		    length == 0 ? result + at : memmem(result + at, m - at, segments, length);
 		if (found == NULL || (first && found != result))
 			return 0;
 		at = (size_t)(found - result) + length;
@@ -224,7 +250,8 @@ static int check(FILE *segments, FILE *results)
 		    matches(want, (size_t)n - 1, got, (size_t)m - 1))
 			continue;
 		wrong++;
-		printf("line %lu:\n%s%s", count, n > 0 ? want : "(none)\n", m > 0 ? got : "(none)\n");
+		printf("line %lu:\n%s%s", count, n > 0 ? want : "(none)\n",
+		       m > 0 ? got : "(none)\n");
 	}
 	printf("%lu records, %lu wrong\n", count, wrong);
 	free(want);

@@ -319,6 +319,7 @@ key_is_wiped() {
 		POST /v1/chat/completions HTTP/1.1
 		Host: 127.0.0.1:$MOCK_PORT
 		Content-Type: application/json
+		User-Agent: lb
 		Authorization: Bearer ***
 		X-A: ***
 		anthropic-beta: c
@@ -329,6 +330,7 @@ key_is_wiped() {
 		POST /v1/messages HTTP/1.1
 		Host: 127.0.0.1:$MOCK_PORT
 		Content-Type: application/json
+		User-Agent: lb
 		anthropic-version: 2023-06-01
 		x-api-key: ***
 		X-A: ***
@@ -338,7 +340,7 @@ key_is_wiped() {
 		{ }
 
 	EOT
-	head -n 21 out >requests
+	head -n 23 out >requests
 	same requests want
 	[ "$(tail -n 3 out | jq -r .error.code | tr '\n' ' ')" = 'url_refused not_a_request bad_record ' ]
 	[ ! -s log ]

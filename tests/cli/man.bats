@@ -228,7 +228,6 @@ run_examples() {
 			sed -n 's/^[^"]*"\([a-z_]*\)".*/\1/p'
 		grep -oE '(code = |return |: |return .{20,40}[?] )"[a-z]+(_[a-z]+)*";' sources |
 			grep -oE '"[a-z_]*"' | tr -d '"' | grep -E '_|^timeout$|^truncated$|^refusal$|^cancelled$'
-		grep -oE 'code, success [?] "[a-z_]*"' sources | grep -oE '"[a-z_]*"' | tr -d '"'
 		sed -n '/reasons\[\] = {/,/};/p' "$TOP/lib/provider.c" | sed -n 's/.*{"[^"]*", "\([a-z_]*\)"}.*/\1/p'
 	} | sort -u >emitted
 	sed -n 's/^\.It Li \([a-z_]*\) Ta .*/\1/p' "$TOP/man/lb-record.5" | grep -v '^http_$' | sort -u >listed

@@ -2,8 +2,8 @@
  * wrapper: the least tool that the stage runner can serve, for its tests: what comes in goes to the
  * command, what the command answers goes out.
  *
- * Input: any lines. Output: a line for each. State: none. Each record's note counts how often it has
- * been sent, so that feeding again ends.
+ * Input: any lines. Output: a line for each. State: none. Each record's note counts how often it
+ * has been sent, so that feeding again ends.
  */
 #include "cli.h"
 #include "clock.h"
@@ -23,15 +23,7 @@ struct wrapper {
 	int64_t results;
 };
 
-enum {
-	OPT_HOLD = CLI_LONG,
-	OPT_AGAIN,
-	OPT_ALL,
-	OPT_STOP,
-	OPT_ROUNDS,
-	OPT_RESTART,
-	OPT_PIPE_SIZE
-};
+enum { OPT_HOLD = CLI_LONG, OPT_AGAIN, OPT_ALL, OPT_STOP, OPT_ROUNDS, OPT_RESTART, OPT_PIPE_SIZE };
 
 static const struct cli_option options[] = {
     {OPT_HOLD, "hold", "MS", "hold each record this long, or as its member hold says"},

@@ -46,7 +46,7 @@ static void test_environment(void)
 
 static void test_unfit(void)
 {
-	static const char *const values[] = {"sk\n",	 "\nsk", "s\rk",  "sk\x01",
+	static const char *const values[] = {"sk\n",   "\nsk", "s\rk",     "sk\x01",
 					     "s\x7fk", "s\tk", "sk\x1b[0m"};
 
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
@@ -55,7 +55,8 @@ static void test_unfit(void)
 		setenv("KEY_B", values[i], 1);
 		struct keys *k = keys_new("KEY_A,KEY_B", &error);
 		tap_ok(k == NULL && error != NULL, "value %zu is refused", i + 1);
-		tap_ok(error != NULL && strstr(error, "KEY_B") != NULL && strstr(error, "sk") == NULL,
+		tap_ok(error != NULL && strstr(error, "KEY_B") != NULL &&
+			   strstr(error, "sk") == NULL,
 		       "the message names the variable and not the key");
 		tap_ok(*getenv("KEY_A") == '\0' && *getenv("KEY_B") == '\0',
 		       "both are wiped all the same");

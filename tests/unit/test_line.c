@@ -21,8 +21,8 @@ static void put(int fd, const char *text, size_t n)
 		abort();
 }
 
-/* The lines that are in memory, each as "NUMBER:TEXT|" or, if too long, "NUMBER!TEXT/TOTAL|". Returns
- * the state that they ended in. */
+/* The lines that are in memory, each as "NUMBER:TEXT|" or, if too long, "NUMBER!TEXT/TOTAL|".
+ * Returns the state that they ended in. */
 static enum line_state drain(struct line_reader *r, struct buf *out)
 {
 	struct line line;

@@ -106,10 +106,13 @@ int main(void)
 	    {"the summary", summary, "lb: 1 ok, 1 failed, 1 cached, 2 retries, $0.500000\n"},
 	    {"a plain line every ten seconds where there is no terminal", progress,
 	     "lb: not yet\n"
-	     "lb: [#####...............]  25%  25/100 done  2.5/s  5 failed  $2.5000 of about $10.00"
+	     "lb: [#####...............]  25%  25/100 done  2.5/s  5 failed  $2.5000 of about "
+	     "$10.00"
 	     "  ETA 30s\n"},
-	    {"hours", hours, "lb: [##########..........]  50%  2000000/4000000 done  275/s  ETA 2h01m\n"},
-	    {"more than was expected", beyond, "lb: [####################] 100%  3/2 done  3.0/s\n"},
+	    {"hours", hours,
+	     "lb: [##########..........]  50%  2000000/4000000 done  275/s  ETA 2h01m\n"},
+	    {"more than was expected", beyond,
+	     "lb: [####################] 100%  3/2 done  3.0/s\n"},
 	    {"no total", unknown_total, "lb: 3 done  1.5/s\n"},
 	    {"nothing done, no time passed", nothing_done,
 	     "lb: [....................]   0%  0/5 done  0.0/s\n"},

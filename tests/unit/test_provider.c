@@ -107,7 +107,8 @@ static void test_errors(void)
 		buf_free(&message);
 	}
 	struct buf code = {0}, message = {0};
-	tap_ok(!provider_error((struct json_span){NULL, 0}, NULL, &code, &message), "no body, no error");
+	tap_ok(!provider_error((struct json_span){NULL, 0}, NULL, &code, &message),
+	       "no body, no error");
 	buf_free(&code);
 	buf_free(&message);
 }

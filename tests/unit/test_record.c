@@ -61,10 +61,11 @@ static void test_kinds(void)
 	struct record r;
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		tap_is(kind_names[parse(&r, cases[i].text)], kind_names[cases[i].want], "kind of %s",
-		       cases[i].text);
+		tap_is(kind_names[parse(&r, cases[i].text)], kind_names[cases[i].want],
+		       "kind of %s", cases[i].text);
 	struct line line = line_of("{\"body\":{}}", 11, 1);
-	tap_is(kind_names[record_parse(&r, &line, true)], "bad", "too long a line is bad whatever it is");
+	tap_is(kind_names[record_parse(&r, &line, true)], "bad",
+	       "too long a line is bad whatever it is");
 }
 
 static void check_span(struct json_span got, const char *want, const char *name)
@@ -74,8 +75,9 @@ static void check_span(struct json_span got, const char *want, const char *name)
 
 static void test_spans(void)
 {
-	static const char text[] = "{\"id\":1.0,\"custom_id\": \"a\\u0041\" ,\"url\":\"/x\",\"method\":"
-				   "\"POST\",\"lb\":{ \"ms\":1},\"params\":{\"p\":1e400}}";
+	static const char text[] =
+	    "{\"id\":1.0,\"custom_id\": \"a\\u0041\" ,\"url\":\"/x\",\"method\":"
+	    "\"POST\",\"lb\":{ \"ms\":1},\"params\":{\"p\":1e400}}";
 	struct record r;
 
 	parse(&r, text);
@@ -94,7 +96,8 @@ static void test_spans(void)
 	char *copy = malloc(sizeof text);
 	memcpy(copy, text, sizeof text);
 	record_move(&r, copy);
-	tap_ok(r.body.at == copy + (sizeof text - 1 - 12), "record_move: spans point into the copy");
+	tap_ok(r.body.at == copy + (sizeof text - 1 - 12),
+	       "record_move: spans point into the copy");
 	check_span(r.custom_id, "\"a\\u0041\"", "custom_id in the copy");
 	tap_ok(r.error.at == NULL, "what was not there still is not");
 	free(copy);
@@ -110,9 +113,12 @@ static void test_failed(void)
 		const char *text;
 		bool want;
 	} cases[] = {
-	    {"{\"response\":{},\"error\":null}", false}, {"{\"response\":{}}", false},
-	    {"{\"error\":{}}", true},			 {"{\"response\":{},\"error\":\"x\"}", true},
-	    {"{\"body\":{}}", false},			 {"[]", false},
+	    {"{\"response\":{},\"error\":null}", false},
+	    {"{\"response\":{}}", false},
+	    {"{\"error\":{}}", true},
+	    {"{\"response\":{},\"error\":\"x\"}", true},
+	    {"{\"body\":{}}", false},
+	    {"[]", false},
 	    {"{", true},
 	};
 	struct record r;
@@ -129,21 +135,26 @@ static void test_fail(void)
 		const char *text, *want;
 	} cases[] = {
 	    {"{\"custom_id\":\"a\",\"body\":{\"x\": 1.0}}",
-	     "{\"custom_id\":\"a\",\"body\":{\"x\": 1.0},\"error\":{\"code\":\"c\",\"message\":\"m\\n\"},"
+	     "{\"custom_id\":\"a\",\"body\":{\"x\": "
+	     "1.0},\"error\":{\"code\":\"c\",\"message\":\"m\\n\"},"
 	     "\"response\":null}"},
 	    {"{\"error\":null,\"body\":{},\"response\":null,\"z\":1}",
-	     "{\"error\":{\"code\":\"c\",\"message\":\"m\\n\"},\"body\":{},\"response\":null,\"z\":1}"},
+	     "{\"error\":{\"code\":\"c\",\"message\":\"m\\n\"},\"body\":{},\"response\":null,\"z\":"
+	     "1}"},
 	    {"{\"response\":{\"status_code\":200},\"error\":null}",
-	     "{\"response\":{\"status_code\":200},\"error\":{\"code\":\"c\",\"message\":\"m\\n\"}}"},
+	     "{\"response\":{\"status_code\":200},\"error\":{\"code\":\"c\",\"message\":\"m\\n\"}"
+	     "}"},
 	    {"{\"error\":\"old\"}",
 	     "{\"error\":{\"code\":\"c\",\"message\":\"m\\n\"},\"response\":null}"},
 	    {"{\"item\":1e400}",
 	     "{\"item\":1e400,\"error\":{\"code\":\"c\",\"message\":\"m\\n\"}}"},
 	    {"{}", "{\"error\":{\"code\":\"c\",\"message\":\"m\\n\"}}"},
-	    {"[1, 2]", "{\"custom_id\":null,\"response\":null,\"error\":{\"code\":\"c\",\"message\":"
-		       "\"line 17: m\\n\",\"line\":17,\"raw\":\"[1, 2]\"}}"},
-	    {"\"a\\\"b\"", "{\"custom_id\":null,\"response\":null,\"error\":{\"code\":\"c\",\"message\":"
-			   "\"line 17: m\\n\",\"line\":17,\"raw\":\"\\\"a\\\\\\\"b\\\"\"}}"},
+	    {"[1, 2]",
+	     "{\"custom_id\":null,\"response\":null,\"error\":{\"code\":\"c\",\"message\":"
+	     "\"line 17: m\\n\",\"line\":17,\"raw\":\"[1, 2]\"}}"},
+	    {"\"a\\\"b\"",
+	     "{\"custom_id\":null,\"response\":null,\"error\":{\"code\":\"c\",\"message\":"
+	     "\"line 17: m\\n\",\"line\":17,\"raw\":\"\\\"a\\\\\\\"b\\\"\"}}"},
 	    {"oops", "{\"custom_id\":null,\"response\":null,\"error\":{\"code\":\"c\",\"message\":"
 		     "\"line 17: m\\n\",\"line\":17,\"raw\":\"oops\"}}"},
 	};
@@ -185,8 +196,9 @@ static void test_reject(void)
 
 	/* "/w==" is the byte FF in base64, "AEE=" is NUL and "A". */
 	reject("\xff", 1, 1, false, NULL,
-	       REJECTED "\"message\":\"line 3: not JSON: unexpected character at byte 1\",\"line\":3,"
-			"\"raw\":\"\xef\xbf\xbd\",\"raw_base64\":\"/w==\"}}");
+	       REJECTED
+	       "\"message\":\"line 3: not JSON: unexpected character at byte 1\",\"line\":3,"
+	       "\"raw\":\"\xef\xbf\xbd\",\"raw_base64\":\"/w==\"}}");
 	reject("\0A", 2, 2, false, "do this",
 	       REJECTED "\"message\":\"line 3: not JSON: unexpected character at byte 1; do this\","
 			"\"line\":3,\"raw\":\"\\u0000A\"}}");
@@ -241,10 +253,17 @@ static void test_hints(void)
 	static const struct {
 		const char *text, *want; /* what stands in the hint */
 	} cases[] = {
-	    {"{", "jq -c ."},	     {"  {", "jq -c ."},	  {"{\"a\":", "jq -c ."},
-	    {"[", "jq -c '.[]'"},    {"[{\"a\":1},", "jq -c '.[]'"}, {"[1,2]", "jq -c '.[]'"},
-	    {"{\"a\":1,}", NULL},    {"{\"a\":1}", NULL},	  {"oops", NULL},
-	    {"\"a\"", NULL},	     {"", NULL},
+	    {"{", "jq -c ."},
+	    {"  {", "jq -c ."},
+	    {"{\"a\":", "jq -c ."},
+	    {"[", "jq -c '.[]'"},
+	    {"[{\"a\":1},", "jq -c '.[]'"},
+	    {"[1,2]", "jq -c '.[]'"},
+	    {"{\"a\":1,}", NULL},
+	    {"{\"a\":1}", NULL},
+	    {"oops", NULL},
+	    {"\"a\"", NULL},
+	    {"", NULL},
 	};
 	struct record r;
 

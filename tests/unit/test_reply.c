@@ -17,7 +17,7 @@ static struct json_span span(const char *text)
 }
 
 /* The result of a request, and two common shapes of it. */
-#define RESULT(response, error, lb)                                                   \
+#define RESULT(response, error, lb)                                                                \
 	"{\"custom_id\":\"a\",\"body\":{},\"id\":\"i\",\"response\":" response ",\"error\":" error \
 	",\"lb\":{\"ms\":2" lb "}}"
 #define OK(body) RESULT("{\"status_code\":200,\"request_id\":null,\"body\":" body "}", "null", "")
@@ -43,7 +43,8 @@ static const struct reply_case {
     {"x-request-id", 200, "", "x-request-id: req_1\r\n", "{}",
      RESULT("{\"status_code\":200,\"request_id\":\"req_1\",\"body\":{}}", "null", ""), false},
     {"request-id", 200, "", "Request-Id:  req \"2\" \r\n", "{}",
-     RESULT("{\"status_code\":200,\"request_id\":\"req \\\"2\\\"\",\"body\":{}}", "null", ""), false},
+     RESULT("{\"status_code\":200,\"request_id\":\"req \\\"2\\\"\",\"body\":{}}", "null", ""),
+     false},
     {"limits", 200, "", "x-ratelimit-limit-requests: 10\r\n", "{}",
      RESULT("{\"status_code\":200,\"request_id\":null,\"body\":{}}", "null",
 	    ",\"ratelimit\":{\"limit_requests\":10}"),
@@ -51,7 +52,8 @@ static const struct reply_case {
 
     {"HTML", 200, "text/html", "", "<b>\n",
      BAD("200", "null",
-	 "{\"code\":\"bad_response\",\"message\":\"the response is not JSON\",\"body\":\"<b>\\n\"}"),
+	 "{\"code\":\"bad_response\",\"message\":\"the response is not "
+	 "JSON\",\"body\":\"<b>\\n\"}"),
      true},
     {"nothing", 200, "", "", "",
      BAD("200", "null",
@@ -81,7 +83,7 @@ static const struct reply_case {
      true},
     {"an error with nothing, success", 200, "", "", "{\"error\":{}}",
      BAD("200", "{\"error\":{}}",
-	 "{\"code\":\"error_in_response\",\"message\":\"HTTP status 200\"}"),
+	 "{\"code\":\"error_in_response\",\"message\":\"the response has an error\"}"),
      true},
     {"a number for a code", 200, "", "", "{\"error\":{\"code\":502,\"message\":\"m\"}}",
      BAD("200", "{\"error\":{\"code\":502,\"message\":\"m\"}}",
@@ -108,7 +110,9 @@ static const struct reply_case {
 	 "\"body\":\"\"}"),
      true},
     {"a redirect with JSON", 307, "", "", "{}",
-     BAD("307", "{}", "{\"code\":\"http_307\",\"message\":\"HTTP status 307\"}"), true},
+     BAD("307", "{}",
+	 "{\"code\":\"http_307\",\"message\":\"HTTP status 307; redirects are not followed\"}"),
+     true},
     {"a stream that ends early", 200, "text/event-stream; x", "", "data: {\"choices\":[]}\n\n",
      BAD("200", "null",
 	 "{\"code\":\"bad_stream\",\"message\":\"stream ended early\",\"body\":"
@@ -145,7 +149,8 @@ static void check(const struct reply_case *c)
 	reply_result(&outcome, &out, &r, &reply, span("\"i\""), WALL);
 	tap_is(buf_string(&out), c->want, "%s", c->name);
 	tap_int(outcome.failed, c->failed, "%s: failed, or not", c->name);
-	tap_int(json_check(out.data, out.length, NULL, NULL, 0, &problem), 0, "%s: is JSON", c->name);
+	tap_int(json_check(out.data, out.length, NULL, NULL, 0, &problem), 0, "%s: is JSON",
+		c->name);
 	tap_ok(memchr(out.data, '\n', out.length) == NULL, "%s: is one line", c->name);
 	buf_free(&out);
 	reply_free(&outcome);
@@ -166,11 +171,12 @@ static void test_transport(void)
 
 	parse(&r, "{\"id\":\"mine\",\"lb\":{\"cost\":0.10},\"error\":null,\"body\":{}}");
 	reply_result(&outcome, &out, &r, &reply, span("\"i\""), WALL);
-	tap_is(buf_string(&out),
-	       "{\"id\":\"mine\",\"lb\":{\"cost\":0.10,\"ms\":0,\"ratelimit\":{\"retry_after\":5}},"
-	       "\"error\":{\"code\":\"connection_lost\",\"message\":\"it \\\"broke\\\"\"},\"body\":{},"
-	       "\"response\":null}",
-	       "no whole answer: response is null, the id and other entries of lb stay");
+	tap_is(
+	    buf_string(&out),
+	    "{\"id\":\"mine\",\"lb\":{\"cost\":0.10,\"ms\":0,\"ratelimit\":{\"retry_after\":5}},"
+	    "\"error\":{\"code\":\"connection_lost\",\"message\":\"it \\\"broke\\\"\"},\"body\":{},"
+	    "\"response\":null}",
+	    "no whole answer: response is null, the id and other entries of lb stay");
 	tap_ok(outcome.failed, "and has failed");
 	buf_free(&out);
 	reply_free(&outcome);

@@ -9,8 +9,8 @@ static struct json_span span(const char *text)
 	return (struct json_span){text, text != NULL ? strlen(text) : 0};
 }
 
-/* base (-u), the two variables, the record's url as JSON (NULL: none), params?, and what comes of it:
- * the URL (NULL: refused), the socket, the style, and whether the base is the user's own. */
+/* base (-u), the two variables, the record's url as JSON (NULL: none), params?, and what comes of
+ * it: the URL (NULL: refused), the socket, the style, and whether the base is the user's own. */
 static const struct target_case {
 	const char *base, *openai, *anthropic, *url;
 	bool params;
@@ -70,9 +70,10 @@ static const struct target_case {
      TARGET_OPENAI, true},
     {"http://h:8000/v1", NULL, NULL, "\"HTTP://H:8000/y\"", false, "HTTP://H:8000/y", NULL,
      TARGET_OPENAI, true},
-    {"http://h", NULL, NULL, "\"http://h:80/x\"", false, "http://h:80/x", NULL, TARGET_OPENAI, true},
-    {NULL, NULL, NULL, "\"https://api.openai.com/v1/x\"", false, "https://api.openai.com/v1/x", NULL,
-     TARGET_OPENAI, false},
+    {"http://h", NULL, NULL, "\"http://h:80/x\"", false, "http://h:80/x", NULL, TARGET_OPENAI,
+     true},
+    {NULL, NULL, NULL, "\"https://api.openai.com/v1/x\"", false, "https://api.openai.com/v1/x",
+     NULL, TARGET_OPENAI, false},
     {"http://h", NULL, NULL, "\"https://allowed.example/v1/messages\"", false,
      "https://allowed.example/v1/messages", NULL, TARGET_ANTHROPIC, true},
     {NULL, NULL, NULL, "\"https://ALLOWED.example:443/x\"", false, "https://ALLOWED.example:443/x",
@@ -142,10 +143,10 @@ static void test_find(void)
 static void test_refused_bases(void)
 {
 	static const char *const bases[] = {
-	    "example.com",	  "ftp://h",	   "file:///x",	   "http://",	 "http://u:p@h/",
-	    "http://u@h",	  "http://h/?a=b", "http://h/#a",  "unix:",	 "unix:relative",
-	    "unix:/",		  "http://h:99999", "http://h:x",  "/v1",	 "http://a b/",
-	    "http://h/\r\nX: y",
+	    "example.com",   "ftp://h",       "file:///x",     "http://",
+	    "http://u:p@h/", "http://u@h",    "http://h/?a=b", "http://h/#a",
+	    "unix:",         "unix:relative", "unix:/",        "http://h:99999",
+	    "http://h:x",    "/v1",           "http://a b/",   "http://h/\r\nX: y",
 	};
 
 	for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
@@ -169,10 +170,22 @@ static void test_allow(void)
 		const char *origin;
 		int want;
 	} origins[] = {
-	    {"https://h", 0},	    {"https://h/", 0},	    {"http://h:1", 0},	  {"HTTP://H:1", 0},
-	    {"http://[::1]:1", 0},  {"https://h/path", -1}, {"h", -1},		  {"h:80", -1},
-	    {"ftp://h", -1},	    {"https://u@h", -1},    {"https://h?a", -1},  {"https://h#a", -1},
-	    {"", -1},		    {"https://", -1},	    {"unix:/run/s", -1},  {"//h", -1},
+	    {"https://h", 0},
+	    {"https://h/", 0},
+	    {"http://h:1", 0},
+	    {"HTTP://H:1", 0},
+	    {"http://[::1]:1", 0},
+	    {"https://h/path", -1},
+	    {"h", -1},
+	    {"h:80", -1},
+	    {"ftp://h", -1},
+	    {"https://u@h", -1},
+	    {"https://h?a", -1},
+	    {"https://h#a", -1},
+	    {"", -1},
+	    {"https://", -1},
+	    {"unix:/run/s", -1},
+	    {"//h", -1},
 	};
 	char *error = NULL;
 	struct target_table *t = target_new(NULL, NULL, NULL, &error);

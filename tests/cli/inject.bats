@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# One call fails, each in turn: memory, reading, writing, temporary files, starting a command. Whatever it
+# is, a run ends with status 4 and a message, or with all of its output; it never crashes, hangs or says
+# that all is well when it is not. tests/inject/fail.c makes the calls fail.
+
+load helper
+
+setup_file() {
+	export WRAPPER=${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/cli/wrapper
+	export FAIL=$BATS_FILE_TMPDIR/fail.so
+	if grep -q __asan_init "$WRAPPER"; then
+		export FAIL=
+	else
+		${CC:-cc} -D_GNU_SOURCE -shared -fPIC -O1 -o "$FAIL" "$BATS_TEST_DIRNAME/../inject/fail.c" -ldl
+	fi
+}
+
+setup() {
+	[ -n "$FAIL" ] || skip "the sanitizer has its own malloc"
+	cd "$BATS_TEST_TMPDIR" || return
+	# Results, with text in them and items.
+	seq 30 | sed 's/.*/{"custom_id":"r&","lb":{"items":[{"id":"i&"}]},"response":{"body":{"choices":[{"message":{"content":"a"}}]}}}/' >in
+}
+
+# run_failing KIND N COMMAND...: one run on the file in, with one failure. Is there more to come?
+run_failing() {
+	local kind=$1 n=$2
+	shift 2
+	rm -f hit
+	status=0
+	timeout 20 env INJECT="$kind:$n" INJECT_HIT="$PWD/hit" LD_PRELOAD="$FAIL" "$@" <in >out 2>err 3>&- || status=$?
+	[ -e hit ]
+}
+
+# is_sound OUTCOMES: the last run came to one of these: "done" (status 0, the whole output) or a status with
+# a message.
+is_sound() {
+	if [ "$status" -eq 0 ]; then
+		[[ " $1 " == *" done "* ]] && cmp -s out whole && return
+	else
+		[[ " $1 " == *" $status "* ]] && [ -s err ] && return
+	fi
+	echo "status $status, $(lines out) lines of $(lines whole); stderr:"
+	head -n 5 err
+	return 1
+}
+
+# each_fails OUTCOMES KIND GROWTH COMMAND...: the 1st, 2nd, ... call of the kind fails, until there is none;
+# with a GROWTH above 1 they are sampled.
+each_fails() {
+	local outcomes=$1 kind=$2 growth=$3 n=1 runs=0
+	shift 3
+	"$@" <in >whole 2>/dev/null 3>&-
+	[ -s whole ]
+	while run_failing "$kind" "$n" "$@"; do
+		is_sound "$outcomes" || { echo "call $n of kind $kind: $*"; return 1; }
+		runs=$((runs + 1))
+		n=$((n * growth / 10 + 1))
+	done
+	status_is 0
+	cmp out whole
+	echo "$runs failures of kind $kind: $*"
+	[ "$runs" -gt 0 ]
+}
+
+# everywhere OUTCOMES KIND: over small runs of all tools. (libcurl's own lack of memory, in a call that it
+# leaves by a jump, looks to lbcall like a bad URL.)
+everywhere() {
+	each_fails "$1" "$2" 10 lbchunk -u
+	each_fails "$1${2/#malloc/ 2}" "$2" 10 lbcall -u http://127.0.0.1:9
+	each_fails "$1" "$2" 10 "$WRAPPER" -k cat
+	each_fails "$1" "$2" 10 "$WRAPPER" -k --again 1 --all --rounds tac
+	sed -i 's/"custom_id"/"id"/' in
+	each_fails "$1" "$2" 10 lbchunk -m m -n 4 -p 'x \(.id)' -s 's \(length)'
+	each_fails "$1" "$2" 10 lbchunk -k -m m -n 4 -p 'x \(.id)' \
+		jq -c --unbuffered '. + {response: {body: {choices: [{message: {content: "{\"answers\":[{\"n\":1,\"answer\":1}]}"}}]}}}'
+}
+
+@test "memory runs out: status 4, and it says so" {
+	everywhere 4 malloc
+}
+
+@test "reading fails: status 4, or all is there" {
+	everywhere "4 done" read
+}
+
+@test "reads are interrupted or short: all is there" {
+	everywhere "done" read-eintr
+	setup
+	everywhere "done" read-short
+}
+
+@test "writing fails: status 4, or all is there" {
+	everywhere "4 done" write
+	setup
+	everywhere "4 done" close
+}
+
+@test "writes are interrupted, short, or would wait: all is there" {
+	everywhere "done" write-eintr
+	setup
+	everywhere "done" write-short
+	setup
+	everywhere "done" write-eagain
+}
+
+@test "waiting fails: status 4, or all is there; it is interrupted: all is there" {
+	each_fails "4 done" poll 10 "$WRAPPER" -k cat
+	each_fails "4 done" poll 10 lbcall -u http://127.0.0.1:9
+	each_fails "done" poll-eintr 10 "$WRAPPER" -k --again 1 --all --rounds tac
+	each_fails "done" poll-eintr 10 lbcall -u http://127.0.0.1:9
+}
+
+@test "no descriptors: status 4" {
+	each_fails 4 epoll_create1 10 lbcall -u http://127.0.0.1:9
+	each_fails "2 4" pipe2 10 "$WRAPPER" cat
+	each_fails 4 pipe2 10 lbchunk -m m -p x
+}
+
+@test "the command cannot be started: status 2; not again: status 4, and all is accounted for" {
+	each_fails "2 4" posix_spawnp 10 "$WRAPPER" cat
+	each_fails "2 4" posix_spawnp 10 "$WRAPPER" -k --again 2 --all --rounds tac
+	run_failing posix_spawnp 2 "$WRAPPER" -k --again 2 --all --rounds tac
+	status_is 4
+	[ "$(jq -r .custom_id out | sort | uniq | wc -l)" -eq 30 ]
+	[ "$(lines out)" -eq 30 ]
+	holds out '.error.code == "command_died"'
+}
+
+@test "temporary files fail under records that spill: status 4, or all is there" {
+	awk 'BEGIN { for (x = "x"; length(x) < 100000; x = x x);
+		for (i = 0; i < 200; i++) printf "{\"custom_id\":\"r%d\",\"x\":\"%s\"}\n", i, x }' >in
+	local kind command
+	for kind in mkostemp pwrite pread; do
+		each_fails "4" $kind 30 "$WRAPPER" tac
+	done
+	for kind in pwrite-eintr pwrite-short pread-eintr pread-short ftruncate; do
+		each_fails "done" $kind 50 "$WRAPPER" -k tac
+	done
+}
+
+@test "temporary files fail under ids: status 4" {
+	awk 'BEGIN { for (i = 0; i < 13000; i++) print "{\"id\":" i "}" }' >in
+	local kind
+	for kind in mkostemp ftruncate pwrite pread; do
+		each_fails "4" $kind 60 lbchunk -m m -p x
+	done
+	each_fails "done" pread-short 200 lbchunk -m m -p x
+	each_fails "done" pwrite-short 200 lbchunk -m m -p x
+}
