@@ -80,7 +80,8 @@ void http_headers_free(struct http_headers *list);
 
 /* A URL in its parts, for comparing and joining. origin is scheme://host:port in lower case, the
  * port always there; path has no trailing slash, "" for none. The caller frees both. Returns 0, or
- * -1 if it is not an absolute http or https URL, or carries a user, a query or a fragment. */
+ * -1 if it is not an absolute http or https URL, or carries a user or a fragment. A query is left
+ * out. */
 int http_url_parts(const char *url, char **origin, char **path);
 
 #endif

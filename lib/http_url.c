@@ -48,7 +48,7 @@ static char *url_part(CURLU *u, CURLUPart part, unsigned flags)
 
 int http_url_parts(const char *url, char **origin, char **path)
 {
-	static const CURLUPart unwanted[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY,
+	static const CURLUPart unwanted[] = {CURLUPART_USER, CURLUPART_PASSWORD,
 					     CURLUPART_FRAGMENT};
 	CURLU *u = curl_url();
 	int result = -1;

@@ -51,9 +51,12 @@ static int parse_base(struct base *b, const char *given, const char *fallback, c
 	const char *text = given != NULL && *given != '\0' ? given : fallback;
 
 	b->given = text != fallback;
-	if (strncmp(text, "unix:", 5) == 0 ? parse_socket(b, text + 5) == 0
-					   : http_url_parts(text, &b->origin, &b->path) == 0)
+	if (strncmp(text, "unix:", 5) == 0) {
+		if (parse_socket(b, text + 5) == 0)
+			return 0;
+	} else if (strchr(text, '?') == NULL && http_url_parts(text, &b->origin, &b->path) == 0) {
 		return 0;
+	}
 	struct buf message = {0};
 	buf_addf(&message,
 		 "not a base URL: '%s' (http://HOST[:PORT][/PATH], https://..., or unix:/PATH)",
@@ -109,7 +112,7 @@ int target_allow(struct target_table *t, const char *text)
 
 	if (http_url_parts(text, &origin, &path) < 0)
 		return -1;
-	bool bare = *path == '\0';
+	bool bare = *path == '\0' && strchr(text, '?') == NULL;
 	free(path);
 	if (!bare) {
 		free(origin);

@@ -33,6 +33,7 @@
 /* A request in flight. */
 struct call {
 	struct call *next_free;
+	struct call *next; /* of all there are, in use or free */
 	struct buf line;
 	struct record record; /* spans of line */
 	uint64_t sequence;
@@ -53,7 +54,7 @@ struct lbcall {
 	struct http *http;
 	struct target_table *targets;
 	struct credentials *credentials;
-	struct call *free_calls;
+	struct call *calls, *free_calls;
 	struct buf result;
 	struct reply reply;
 	struct buf id;    /* a JSON string: the same start for all, and the count */
@@ -181,10 +182,13 @@ static struct call *new_call(struct lbcall *t, const struct record *r, uint64_t 
 {
 	struct call *call = t->free_calls;
 
-	if (call != NULL)
+	if (call != NULL) {
 		t->free_calls = call->next_free;
-	else
+	} else {
 		call = mem_zero(1, sizeof *call);
+		call->next = t->calls;
+		t->calls = call;
+	}
 	buf_clear(&call->line);
 	buf_add(&call->line, r->text.at, r->text.length);
 	call->record = *r;
@@ -376,8 +380,8 @@ static void close_all(struct lbcall *t)
 	http_free(t->http);
 	credentials_free(t->credentials);
 	target_free(t->targets);
-	for (struct call *call = t->free_calls, *next; call != NULL; call = next) {
-		next = call->next_free;
+	for (struct call *call = t->calls, *next; call != NULL; call = next) {
+		next = call->next;
 		buf_free(&call->line);
 		free(call);
 	}

@@ -19,7 +19,7 @@ setup() {
 	[ -n "$FAIL" ] || skip "the sanitizer has its own malloc"
 	cd "$BATS_TEST_TMPDIR" || return
 	# Results, with text in them and items.
-	seq 30 | sed 's/.*/{"custom_id":"r&","lb":{"items":[{"id":"i&"}]},"response":{"body":{"choices":[{"message":{"content":"a"}}]}}}/' >in
+	seq 12 | sed 's/.*/{"custom_id":"r&","lb":{"items":[{"id":"i&"}]},"response":{"body":{"choices":[{"message":{"content":"a"}}]}}}/' >in
 }
 
 # run_failing KIND N COMMAND...: one run on the file in, with one failure. Is there more to come?
@@ -63,17 +63,20 @@ each_fails() {
 	[ "$runs" -gt 0 ]
 }
 
-# everywhere OUTCOMES KIND: over small runs of all tools. (libcurl's own lack of memory, in a call that it
-# leaves by a jump, looks to lbcall like a bad URL.)
+# everywhere OUTCOMES KIND: over small runs of all tools.
 everywhere() {
+	local called=$1
+	# libcurl's own lack of memory, in a call that it leaves by a jump, looks to lbcall like a bad URL.
+	[ "$2" != malloc ] || called="2 4"
 	each_fails "$1" "$2" 10 lbchunk -u
-	each_fails "$1${2/#malloc/ 2}" "$2" 10 lbcall -u http://127.0.0.1:9
+	each_fails "$called" "$2" 10 lbcall -u http://127.0.0.1:9
 	each_fails "$1" "$2" 10 "$WRAPPER" -k cat
 	each_fails "$1" "$2" 10 "$WRAPPER" -k --again 1 --all --rounds tac
 	sed -i 's/"custom_id"/"id"/' in
-	each_fails "$1" "$2" 10 lbchunk -m m -n 4 -p 'x \(.id)' -s 's \(length)'
+	each_fails "$1" "$2" 10 lbchunk -m m -n 4 -p 'x \(.id)' -s 's \(.[0].id)'
+	# Around a command whose packed answers lack all items but the first.
 	each_fails "$1" "$2" 10 lbchunk -k -m m -n 4 -p 'x \(.id)' \
-		jq -c --unbuffered '. + {response: {body: {choices: [{message: {content: "{\"answers\":[{\"n\":1,\"answer\":1}]}"}}]}}}'
+		sed -u 's/}$/,"response":{"body":{"choices":[{"message":{"content":"{\\"answers\\":[{\\"n\\":1,\\"answer\\":1}]}"}}]}}}/'
 }
 
 @test "memory runs out: status 4, and it says so" {
@@ -122,8 +125,8 @@ everywhere() {
 	each_fails "2 4" posix_spawnp 10 "$WRAPPER" -k --again 2 --all --rounds tac
 	run_failing posix_spawnp 2 "$WRAPPER" -k --again 2 --all --rounds tac
 	status_is 4
-	[ "$(jq -r .custom_id out | sort | uniq | wc -l)" -eq 30 ]
-	[ "$(lines out)" -eq 30 ]
+	[ "$(jq -r .custom_id out | sort | uniq | wc -l)" -eq 12 ]
+	[ "$(lines out)" -eq 12 ]
 	holds out '.error.code == "command_died"'
 }
 

@@ -116,7 +116,7 @@ lines'; do
 
 # How many of the heads in a/ carry each key, as "KEY COUNT ...".
 keys_used() {
-	tr -d '\r' <a/heads | sed -n 's/^Authorization: Bearer //p' | sort | uniq -c | awk '{ printf "%s %s ", $2, $1 }'
+	tr -d '\r' <a/heads | sed -n 's/^Authorization: Bearer //p' | sort | uniq -c | awk '{ print $2, $1 }' | paste -sd ' ' -
 }
 
 # empty N: that many requests to a path that answers well.
@@ -127,11 +127,11 @@ empty() {
 @test "several keys are used in turn" {
 	start_recorder a
 	answer_json a/default '{}'
-	export KEY_A=sk-a KEY_B=sk-b KEY_C= OPENAI_API_KEY=sk-none
+	export KEY_A=sk-a KEY_B=sk-b KEY_C='' OPENAI_API_KEY=sk-none
 	empty 10 >in
 	call lbcall -u "$RECORDER" -K KEY_A,KEY_B,KEY_C,KEY_D -c 1 <in
 	status_is 0
-	[ "$(keys_used)" = 'sk-a 5 sk-b 5 ' ]
+	[ "$(keys_used)" = 'sk-a 5 sk-b 5' ]
 	[ "$(tr -d '\r' <a/heads | sed -n 's/^Authorization: Bearer //p' | head -n 4 | tr '\n' ' ')" = 'sk-a sk-b sk-a sk-b ' ]
 }
 
@@ -149,12 +149,12 @@ empty() {
 		status_is 1
 		[ "$(keys_used)" = "$want" ]
 	done <<-'EOT'
-		429||sk-a 1 sk-b 8 
-		429|retry-after: 60|sk-a 1 sk-b 8 
-		429|retry-after: 0|sk-a 5 sk-b 4 
-		401||sk-a 1 sk-b 8 
-		500||sk-a 5 sk-b 4 
-		403||sk-a 5 sk-b 4 
+		429||sk-a 1 sk-b 8
+		429|retry-after: 60|sk-a 1 sk-b 8
+		429|retry-after: 0|sk-a 5 sk-b 4
+		401||sk-a 1 sk-b 8
+		500||sk-a 5 sk-b 4
+		403||sk-a 5 sk-b 4
 	EOT
 }
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # variables are for those who load this
 # recorder: starts the HTTP server of recorder.c, which keeps what it is sent and answers from files.
 #
 #     load helper

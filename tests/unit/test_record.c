@@ -98,6 +98,7 @@ static void test_spans(void)
 	record_move(&r, copy);
 	tap_ok(r.body.at == copy + (sizeof text - 1 - 12),
 	       "record_move: spans point into the copy");
+	tap_ok(r.text.at == copy, "and its text is the copy");
 	check_span(r.custom_id, "\"a\\u0041\"", "custom_id in the copy");
 	tap_ok(r.error.at == NULL, "what was not there still is not");
 	free(copy);

@@ -1,0 +1,143 @@
+#!/usr/bin/env bats
+# The tools in pipelines: with each other, with faults of all kinds, and beside jq, sort, xargs and GNU
+# parallel.
+
+load helper
+
+COLOURS='red green blue black white brown pink'
+
+# items N: things of seven colours, which are what a model should say of them.
+items() {
+	awk -v n="$1" -v list="$COLOURS" 'BEGIN {
+		split(list, colour, " ")
+		for (i = 0; i < n; i++)
+			printf "{\"id\":\"i%d\",\"big\":12345678901234567%03d,\"colour\":\"%s\"}\n", i, i % 1000, colour[i % 7 + 1]
+	}'
+}
+
+# What asks for the colour.
+ASK=(lbchunk -m gpt-4o-mini -s "Answer with one of: ${COLOURS// /, }." -p 'A thing of \(.colour) colour.')
+
+# tolerant COMMAND [argument]...: some records may fail.
+tolerant() {
+	"$@" || [ $? -eq 1 ]
+}
+
+# accounted: each item of the file in is in out, once, byte for byte but for what stands behind it, with an
+# error or with its own answer.
+accounted() {
+	sed 's/,"answer":"[a-z]*"}$/}/; s/,"error":{.*}$/}/' out | sort >got
+	sort in >want
+	same want got
+	holds out 'if has("error") then .error.code | type == "string" else .answer == .colour end'
+}
+
+FAULTS=429:2%,500:1%,503:1%,400:1%,reset:1%,cut:1%,garbage:1%,error200:1%,refuse:0.5%,truncate:0.5%
+
+@test "10,000 items, faults of all kinds at 10 %: every item comes out once, nobody has another's answer" {
+	items 10000 >in
+	start_mock --seed 1 --fail "$FAULTS"
+	"${ASK[@]}" <in | tolerant lbcall -c 50 -u "$MOCK" --auth none >results
+	call lbchunk -u <results
+	status_is 1
+	accounted
+	# A tenth, give or take five standard deviations.
+	failed=$(jq -c 'select(.error)' out | wc -l)
+	echo "failed: $failed"
+	[ "$failed" -gt 850 ]
+	[ "$failed" -lt 1150 ]
+	# Each kind of fault has shown itself.
+	jq -r '.error.code // empty' out | sort -u >codes
+	for code in rate_limit_exceeded connection_lost bad_response refusal truncated; do
+		grep -qx "$code" codes || { cat codes; return 1; }
+	done
+}
+
+@test "10,000 items, seven to a request, faults of packs as well: every item comes out once" {
+	items 10000 >in
+	start_mock --seed 2 --log calls --fail "$FAULTS,missing:2%,repeat:2%,surplus:2%,renumber:2%,malformed:2%"
+	"${ASK[@]}" -n 7 <in | tolerant lbcall -c 50 -u "$MOCK" --auth none >results
+	[ "$(lines results)" -eq 1429 ]
+	call lbchunk -u <results
+	status_is 1
+	accounted
+	# Around the call, what packs left out is asked again; only requests that failed as such remain.
+	call "${ASK[@]}" -n 7 -k lbcall -c 50 -u "$MOCK" --auth none <in
+	[ "$status" -le 1 ]
+	accounted
+	[ "$(jq -r .id out | head -n 7 | xargs)" = "i0 i1 i2 i3 i4 i5 i6" ]
+	[ "$(jq -r '.error.code // empty' out | grep -c '^answer' || true)" -eq 0 ]
+}
+
+@test "what failed can be picked out and run again, until all is there" {
+	items 300 >in
+	start_mock --seed 3 --fail 500:30%
+	cp in left
+	: >done
+	local i
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		"${ASK[@]}" <left | tolerant lbcall -u "$MOCK" --auth none | tolerant lbchunk -u >out
+		jq -c 'select(.error | not)' out >>done
+		# Items with their errors are items.
+		grep '"error"' out >left || break
+	done
+	[ ! -s left ]
+	[ "$(jq -r .id done | sort -u | wc -l)" -eq 300 ]
+	holds done '.answer == .colour and (has("error") | not)'
+}
+
+@test "between jq and sort, without reading or writing a file" {
+	items 100 >in
+	start_mock
+	jq -c 'select(.colour == "red") | {id, colour}' in | "${ASK[@]}" | lbcall -u "$MOCK" --auth none | lbchunk -u |
+		jq -r '[.id, .answer] | @tsv' | sort -V >got
+	awk 'BEGIN { for (i = 0; i < 100; i += 7) printf "i%d\tred\n", i }' >want
+	same want got
+}
+
+@test "xargs: a file for each shard, all done at once" {
+	items 100 >in
+	start_mock
+	"${ASK[@]}" <in >requests
+	split -n r/4 --additional-suffix=.shard requests
+	printf '%s\n' *.shard | xargs -P 4 -I{} sh -c 'lbcall -u "$1" --auth none <{} >{}.results' sh "$MOCK" 3>&-
+	[ "$(printf '%s\n' *.results | wc -l)" -eq 4 ]
+	cat -- *.results | lbchunk -u >out
+	accounted
+	[ "$(grep -c '"answer"' out)" -eq 100 ]
+}
+
+@test "GNU parallel --pipe cuts the input into pieces, each with a call of its own" {
+	items 200 >in
+	start_mock
+	"${ASK[@]}" <in | parallel --pipe -N 50 -j 2 lbcall -u "$MOCK" --auth none | lbchunk -u >out 3>&-
+	accounted
+	[ "$(grep -c '"answer"' out)" -eq 200 ]
+	# Around it, which answers at the end of its input.
+	call "${ASK[@]}" -k --rounds -n 3 parallel --pipe -N 20 -j 2 lbcall -u "$MOCK" --auth none <in
+	status_is 0
+	accounted
+	[ "$(jq -r .id out | head -n 3 | xargs)" = "i0 i1 i2" ]
+}
+
+@test "a pipeline in sh -c is a command like any other" {
+	items 100 >in
+	start_mock --seed 4 --fail missing:30%
+	call "${ASK[@]}" -k -n 5 sh -c "lbcall -u $MOCK --auth none | jq -c --unbuffered '.lb.seen = true'" <in
+	status_is 0
+	accounted
+	[ "$(jq -r .id out | head -n 3 | xargs)" = "i0 i1 i2" ]
+}
+
+@test "an OpenAI batch file goes in, and what comes out can be unpacked and looked up" {
+	start_mock
+	cat >in <<-'EOT'
+		{"custom_id": "request-1", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 10}}
+		{"custom_id": "request-2", "method": "POST", "url": "/v1/embeddings", "body": {"model": "text-embedding-3-small", "input": "Hello"}}
+	EOT
+	lbcall -k -u "$MOCK" --auth none <in >results
+	[ "$(jq -r '"\(.custom_id) \(.response.status_code)"' results | xargs)" = "request-1 200 request-2 200" ]
+	call lbchunk -u <results
+	status_is 0
+	[ "$(jq -r '"\(.custom_id) \(.answer | type)"' out | xargs)" = "request-1 string request-2 array" ]
+}
