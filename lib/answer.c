@@ -86,7 +86,14 @@ static int answer_number(struct json_span entry, int64_t *n)
 	if (json_type(number) == JSON_STRING && number.length > 2 && number.at[1] >= '0' &&
 	    number.at[1] <= '9')
 		number = (struct json_span){number.at + 1, number.length - 2};
-	return json_integer(number, n);
+	if (json_integer(number, n) == 0)
+		return 0;
+	double value; /* 1.0 is a 1 as well */
+	if (json_number(number, &value) < 0 || value < 1 || value > 1e6 ||
+	    value != (double)(int64_t)value)
+		return -1;
+	*n = (int64_t)value;
+	return 0;
 }
 
 /* Give each item the answer with its number. */
@@ -100,7 +107,7 @@ static void match_answers(struct answer_set *set, struct json_span answers)
 		struct json_span value = json_get(entry, "answer");
 		if (answer_number(entry, &n) < 0 || n < 1 || n > (int64_t)set->count) {
 			static const char why[] =
-			    "the packed answer has a number that was not asked for, "
+			    "the packed answer has an entry without a number that was asked for, "
 			    "so none of its numbers can be trusted";
 			for (size_t i = 0; i < set->count; i++)
 				set->items[i].value = (struct json_span){NULL, 0};
@@ -225,6 +232,11 @@ static const char *own_answer(struct expr *from, struct json_span body, struct b
 	return code;
 }
 
+static bool is_true(struct json_span value)
+{
+	return json_type(value) == JSON_BOOL && value.at[0] == 't';
+}
+
 static void take_items(struct answer_set *set, struct json_span items)
 {
 	struct json_iter it = json_iter(items);
@@ -244,7 +256,7 @@ void answer_take(struct answer_set *set, const struct record *r, struct expr *fr
 
 	*set = (struct answer_set){0};
 	take_items(set, record_lb(r, "items"));
-	packed = json_type(record_lb(r, "packed")) == JSON_BOOL || set->count > 1;
+	packed = is_true(record_lb(r, "packed")) || set->count > 1;
 	if (json_is_set(r->error)) {
 		for (size_t i = 0; i < set->count; i++)
 			set->items[i].error = r->error;

@@ -39,8 +39,6 @@ static int spawn(pid_t *pid, char *const argv[], int in, int out)
 	posix_spawnattr_init(&attributes);
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGPIPE);
-	sigaddset(&defaults, SIGINT);
-	sigaddset(&defaults, SIGTERM);
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
 	int error = posix_spawnp(pid, argv[0], &actions, &attributes, argv, environ);

@@ -87,7 +87,7 @@ static void set_shared(struct cli_shared *shared, int id, char *argument)
 {
 	switch (id) {
 	case OPT_MAX_LINE:
-		shared->max_line = cli_size("--max-line", argument, 1, INT64_C(1) << 30);
+		shared->max_line = cli_size("--max-line", argument, 1, INT64_C(256) << 20);
 		break;
 	case OPT_PROGRESS:
 		shared->meter.progress = true;
@@ -143,7 +143,7 @@ int cli_start(int argc, char **argv, const struct cli_tool *tool, void *context,
 
 	msg_init(argv[0]);
 	current = tool;
-	*shared = (struct cli_shared){.max_line = 64 << 20};
+	*shared = (struct cli_shared){.max_line = CLI_MAX_LINE};
 	make_tables(longs, shorts);
 	opterr = 0;
 	while ((id = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {

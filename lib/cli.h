@@ -30,6 +30,9 @@ struct cli_tool {
 	void (*set)(void *context, int id, char *argument);
 };
 
+/* The default of --max-line. */
+#define CLI_MAX_LINE (INT64_C(64) << 20)
+
 /* What the options that every tool has set. */
 struct cli_shared {
 	int64_t max_line; /* bytes */

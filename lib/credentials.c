@@ -97,7 +97,6 @@ static struct http_headers *make_list(const struct credentials *c, enum target_s
 		struct buf value = {0};
 		buf_addf(&value, "%s%s", strcmp(name, "Authorization:") == 0 ? "Bearer " : "", key);
 		list = add(c, list, name, buf_string(&value));
-		memset(value.data, 0, value.capacity);
 		buf_free(&value);
 	}
 	for (size_t i = 0; i < c->options.extra_count; i++)
@@ -118,7 +117,11 @@ struct credentials *credentials_new(const struct credentials_options *options, c
 			goto failed;
 		if (keys_count(c->shared) == 0) {
 			struct buf text = {0};
-			buf_addf(&text, "-K: none of these is set: %s", options->key_names);
+			buf_adds(&text, "-K: none of the variables that it names is set");
+			/* Unless it is a key that was given for a name. */
+			if (strspn(options->key_names, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_,") ==
+			    strlen(options->key_names))
+				buf_addf(&text, ": %s", options->key_names);
 			*error = buf_string(&text);
 			goto failed;
 		}

@@ -31,6 +31,7 @@ struct transfer {
 	struct buf body, headers;
 	int64_t started, last_byte; /* last_byte is 0 until the body begins */
 	bool active, too_large, stalled;
+	bool refused;      /* libcurl would not take it */
 	bool sent, resent; /* libcurl has begun to send it; it wanted to once more */
 	char message[CURL_ERROR_SIZE];
 };
@@ -57,6 +58,7 @@ struct http {
 	struct socket_state *sockets;
 	size_t socket_count;
 	int64_t next_sweep;
+	bool any_refused;
 };
 
 static struct socket_state *socket_state(struct http *h, curl_socket_t fd)
@@ -188,6 +190,8 @@ static void set_options(struct transfer *t)
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
 	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
+	/* Answers may take minutes, after which a router may have forgotten the connection. */
+	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(o->timeout / CLOCK_MS));
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(o->connect_timeout / CLOCK_MS));
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->message);
@@ -301,6 +305,8 @@ int64_t http_deadline(const struct http *h)
 
 	if (h->in_flight == 0)
 		return INT64_MAX;
+	if (h->any_refused)
+		return 0;
 	for (size_t i = 0; i < h->lane_count; i++)
 		if (h->lanes[i].due < due)
 			due = h->lanes[i].due;
@@ -341,7 +347,9 @@ void http_post(struct http *h, const struct http_request *r, void *request)
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, http_headers_list(r->headers));
 	curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, r->body.at);
 	curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.length);
-	curl_multi_add_handle(t->lane->multi, t->easy);
+	t->refused = curl_multi_add_handle(t->lane->multi, t->easy) != CURLM_OK;
+	if (t->refused)
+		h->any_refused = true;
 	if (h->in_flight++ == 0)
 		h->next_sweep = t->started + SWEEP_EVERY;
 }
@@ -451,21 +459,41 @@ static void sweep(struct http *h, int64_t now)
 	}
 }
 
+/* End what libcurl would not take, or all of a lane that is broken. */
+static void fail_transfers(struct http *h, const struct lane *broken)
+{
+	for (size_t i = 0; i < h->options.concurrency; i++) {
+		struct transfer *t = &h->transfers[i];
+		if (t->active && (t->refused || t->lane == broken))
+			finish(t, CURLE_FAILED_INIT, clock_now());
+	}
+	h->any_refused = false;
+}
+
+/* Let libcurl look at one socket of a lane, or at its timers. */
+static void drive(struct lane *lane, curl_socket_t fd, int action)
+{
+	int running;
+
+	if (curl_multi_socket_action(lane->multi, fd, action, &running) == CURLM_OK)
+		collect(lane, clock_now());
+	else
+		fail_transfers(lane->http, lane);
+}
+
 void http_run(struct http *h, int64_t now)
 {
 	struct poller_event events[256];
-	int running;
 	size_t n;
 
-	if (h->in_flight == 0)
-		return;
+	if (h->any_refused)
+		fail_transfers(h, NULL);
 	for (size_t i = 0; i < h->lane_count; i++) {
 		struct lane *lane = &h->lanes[i];
 		if (lane->due > now)
 			continue;
 		lane->due = INT64_MAX;
-		curl_multi_socket_action(lane->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-		collect(lane, now);
+		drive(lane, CURL_SOCKET_TIMEOUT, 0);
 	}
 	n = poller_poll(h->poller, events, sizeof events / sizeof *events);
 	for (size_t i = 0; i < n; i++) {
@@ -478,8 +506,7 @@ void http_run(struct http *h, int64_t now)
 		}
 		int action = (events[i].ready & POLLER_IN ? CURL_CSELECT_IN : 0) |
 			     (events[i].ready & POLLER_OUT ? CURL_CSELECT_OUT : 0);
-		curl_multi_socket_action(lane->multi, events[i].fd, action, &running);
-		collect(lane, clock_now());
+		drive(lane, events[i].fd, action);
 	}
 	if (now >= h->next_sweep)
 		sweep(h, now);

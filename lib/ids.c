@@ -109,7 +109,8 @@ failed:
 	return -1;
 }
 
-int ids_use(struct ids *s, const char *id, size_t n, uint64_t *uses)
+/* Set an id's count, or add one to it where uses is 0; *count is what it is then. */
+static int update(struct ids *s, const char *id, size_t n, uint64_t uses, uint64_t *count)
 {
 	unsigned char digest[HASH_SIZE];
 	struct slot slot;
@@ -124,7 +125,18 @@ int ids_use(struct ids *s, const char *id, size_t n, uint64_t *uses)
 	if (slot.count == 0)
 		s->used++;
 	slot.hash = hash;
-	slot.count++;
-	*uses = slot.count;
+	slot.count = uses > 0 ? uses : slot.count + 1;
+	*count = slot.count;
 	return write_slot(s, at, slot);
+}
+
+int ids_use(struct ids *s, const char *id, size_t n, uint64_t *uses)
+{
+	return update(s, id, n, 0, uses);
+}
+
+int ids_set(struct ids *s, const char *id, size_t n, uint64_t uses)
+{
+	uint64_t count;
+	return update(s, id, n, uses, &count);
 }

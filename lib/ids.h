@@ -22,4 +22,7 @@ void ids_free(struct ids *s);
  * Returns 0, or -1 with errno when the temporary file fails. */
 int ids_use(struct ids *s, const char *id, size_t n, uint64_t *uses);
 
+/* Let an id that was used count as used this many times. Errors as above. */
+int ids_set(struct ids *s, const char *id, size_t n, uint64_t uses);
+
 #endif

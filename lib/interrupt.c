@@ -18,12 +18,22 @@ static void on_signal(int signal_number)
 	if (count == 2) { /* a third one need not be caught any more */
 		signal(SIGINT, SIG_DFL);
 		signal(SIGTERM, SIG_DFL);
+		signal(SIGHUP, SIG_DFL);
 	}
 	(void)signal_number;
 	/* A full pipe wakes the reader as well. */
 	ssize_t n = write(wake[1], "", 1);
 	(void)n;
 	errno = saved;
+}
+
+/* The shell has SIGINT ignored in what it runs in the background: it stays so. */
+static void catch_unless_ignored(int signal_number, const struct sigaction *catch)
+{
+	struct sigaction old;
+
+	if (sigaction(signal_number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+		sigaction(signal_number, catch, NULL);
 }
 
 void interrupt_init(void)
@@ -33,11 +43,17 @@ void interrupt_init(void)
 
 	if (pipe2(wake, O_CLOEXEC | O_NONBLOCK) < 0)
 		msg_die(STATUS_SYSTEM, "pipe: %s", strerror(errno));
-	sigemptyset(&catch.sa_mask);
 	sigemptyset(&ignore.sa_mask);
-	sigaction(SIGINT, &catch, NULL);
-	sigaction(SIGTERM, &catch, NULL);
+	sigemptyset(&catch.sa_mask);
+	sigaddset(&catch.sa_mask, SIGINT);
+	sigaddset(&catch.sa_mask, SIGTERM);
+	sigaddset(&catch.sa_mask, SIGHUP);
+	catch_unless_ignored(SIGINT, &catch);
+	catch_unless_ignored(SIGTERM, &catch);
+	catch_unless_ignored(SIGHUP, &catch);
 	sigaction(SIGPIPE, &ignore, NULL);
+	/* A parent may have had it ignored, and then no command's status could be had. */
+	signal(SIGCHLD, SIG_DFL);
 }
 
 int interrupt_fd(void)

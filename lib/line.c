@@ -122,3 +122,12 @@ int line_fill(struct line_reader *r, size_t most)
 	r->end += (size_t)n;
 	return 0;
 }
+
+void line_stop(struct line_reader *r)
+{
+	while (r->end > r->start && r->data[r->end - 1] != '\n')
+		r->end--;
+	r->searched = 0;
+	r->dropping = false;
+	r->ended = true;
+}

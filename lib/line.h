@@ -58,4 +58,8 @@ enum line_state line_next(struct line_reader *r, struct line *line);
  * there was nothing to read on a non-blocking descriptor or a signal came; -1 with errno. */
 int line_fill(struct line_reader *r, size_t most);
 
+/* Read no more: what is in memory ends with its last newline. For after an error, which may have
+ * cut a line short. */
+void line_stop(struct line_reader *r);
+
 #endif

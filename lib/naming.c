@@ -80,17 +80,20 @@ static void add_item(struct naming *n, struct json_span item, struct buf *id)
 static int make_unique(struct naming *n, struct buf *id)
 {
 	size_t length = id->length;
-	uint64_t uses;
+	uint64_t first, suffix, uses;
 
-	if (ids_use(n->given, id->data, id->length, &uses) < 0)
+	if (ids_use(n->given, id->data, length, &first) < 0)
 		return -1;
-	for (uint64_t suffix = uses; uses > 1; suffix++) {
+	if (first == 1)
+		return 0;
+	for (suffix = first, uses = 0; uses != 1; suffix++) {
 		id->length = length;
 		buf_addf(id, "-%" PRIu64, suffix);
 		if (ids_use(n->given, id->data, id->length, &uses) < 0)
 			return -1;
 	}
-	return 0;
+	/* Where numbers were taken by other ids, the next search begins behind them. */
+	return suffix - 1 > first ? ids_set(n->given, id->data, length, suffix - 1) : 0;
 }
 
 int naming_id(struct naming *n, const struct json_span *items, size_t count, struct buf *out)

@@ -56,23 +56,46 @@ static void grow(struct order *o, uint64_t distance)
 	o->capacity = capacity;
 }
 
-/* Let out what stands at the front. */
-static int release(struct order *o)
+/* Let out what a slot holds. */
+static int release_slot(struct order *o, struct slot *slot)
 {
-	while (o->capacity > 0 && o->slots[o->first].filled) {
-		struct slot *slot = &o->slots[o->first];
-		if (slot->entry.length > 0) {
-			buf_clear(&o->line);
-			if (spool_get(&slot->entry, &o->line) < 0)
-				return -1;
-			out_line(o->out, o->line.data, o->line.length);
-			spool_drop(o->spool, &slot->entry);
-		}
-		slot->filled = false;
+	slot->filled = false;
+	if (slot->entry.length == 0)
+		return 0;
+	buf_clear(&o->line);
+	int result = spool_get(&slot->entry, &o->line);
+	if (result == 0)
+		out_line(o->out, o->line.data, o->line.length);
+	spool_drop(o->spool, &slot->entry);
+	return result;
+}
+
+bool order_ready(const struct order *o)
+{
+	return o->capacity > 0 && o->slots[o->first].filled;
+}
+
+int order_release(struct order *o)
+{
+	while (order_ready(o) && out_pending(o->out) < OUT_FULL) {
+		if (release_slot(o, &o->slots[o->first]) < 0)
+			return -1;
 		o->first = (o->first + 1) % o->capacity;
 		o->next++;
 	}
 	return 0;
+}
+
+int order_release_all(struct order *o)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < o->capacity; i++) {
+		struct slot *slot = &o->slots[(o->first + i) % o->capacity];
+		if (slot->filled && release_slot(o, slot) < 0)
+			result = -1;
+	}
+	return result;
 }
 
 int order_put(struct order *o, uint64_t sequence, struct json_span line)
@@ -85,11 +108,13 @@ int order_put(struct order *o, uint64_t sequence, struct json_span line)
 		o->next++;
 		if (o->capacity > 0)
 			o->first = (o->first + 1) % o->capacity;
-		return release(o);
+		return order_release(o);
 	}
 	if (distance >= o->capacity)
 		grow(o, distance);
 	struct slot *slot = &o->slots[(o->first + distance) % o->capacity];
+	if (line.at != NULL && spool_put(o->spool, line.at, line.length, &slot->entry) < 0)
+		return -1;
 	slot->filled = true;
-	return line.at != NULL ? spool_put(o->spool, line.at, line.length, &slot->entry) : 0;
+	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "json.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct order;
@@ -15,7 +16,16 @@ struct order *order_new(struct out *out, struct spool *spool);
 void order_free(struct order *o);
 
 /* This sequence number's line, or at NULL if it has none. Each number comes exactly once, from 0
- * on. Returns 0, or -1 with errno when the spool fails. */
+ * on. Returns 0, or -1 with errno when the spool fails. What it lets out stops when out is full:
+ * order_release goes on when there is room again. */
 int order_put(struct order *o, uint64_t sequence, struct json_span line);
+int order_release(struct order *o);
+
+/* Does a line wait only for room in out? */
+bool order_ready(const struct order *o);
+
+/* Let all lines out that wait, though their turn has not come. Returns 0, or -1 with errno when one
+ * of them cannot be read. */
+int order_release_all(struct order *o);
 
 #endif

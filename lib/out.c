@@ -108,6 +108,12 @@ int out_write(struct out *o, enum out_mode mode)
 	return o->error == 0 ? 0 : -1;
 }
 
+void out_drop(struct out *o)
+{
+	buf_clear(&o->pending);
+	o->sent = 0;
+}
+
 int out_close(struct out *o)
 {
 	while (o->error == 0 && out_pending(o) > 0)

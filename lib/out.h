@@ -40,6 +40,9 @@ size_t out_pending(const struct out *o);
  * with some still pending. */
 int out_write(struct out *o, enum out_mode mode);
 
+/* Forget what is not written. */
+void out_drop(struct out *o);
+
 /* Write what is left, close the descriptor, free. Returns 0, or -1 with errno from the first error.
  */
 int out_close(struct out *o);

@@ -202,8 +202,8 @@ const char *record_hint(const struct record *r)
 		p++;
 	if (p < end && *p == '[' && r->kind != RECORD_BAD)
 		return "the input looks like one big array: put  jq -c '.[]'  in front";
-	if (r->kind != RECORD_BAD || p == end)
-		return NULL;
+	if (r->kind != RECORD_BAD || p == end || r->total > r->text.length)
+		return NULL; /* a line that we cut is none that was left unfinished */
 	if (*p == '[')
 		return "the input looks like one big array: put  jq -c '.[]'  in front";
 	if (*p == '{' && r->problem.offset >= r->text.length)

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define RAW_MOST ((size_t)65536) /* bytes of an answer that is no JSON which the error keeps */
+
 static void set_error(struct reply *r, const char *code, const char *message)
 {
 	buf_clear(&r->code);
@@ -149,7 +151,11 @@ static void make_error(struct reply *r)
 	json_quote(out, r->message.data, r->message.length);
 	if (r->raw.at != NULL) {
 		buf_adds(out, ",\"body\":");
-		json_quote(out, r->raw.at, r->raw.length);
+		json_quote(out, r->raw.at, r->raw.length < RAW_MOST ? r->raw.length : RAW_MOST);
+	}
+	if (r->raw.length > RAW_MOST) {
+		buf_adds(out, ",\"body_bytes\":");
+		buf_addn(out, r->raw.length);
 	}
 	buf_addc(out, '}');
 }

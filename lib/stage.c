@@ -6,9 +6,9 @@
 #include "meter.h"
 #include "msg.h"
 #include "stage_state.h"
+#include "tempfile.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,6 +76,23 @@ size_t stage_in_flight(const struct stage *s)
 	return flight_count(s->flights);
 }
 
+/* What waits for its turn can be kept no longer. The answers are paid for: they come out of order.
+ */
+static void give_up_order(struct stage *s, struct json_span line)
+{
+	msg_warn("temporary file for records that wait for their turn: %s; "
+		 "the rest comes out of order",
+		 strerror(errno));
+	if (order_release_all(s->order) < 0)
+		msg_warn("temporary file: %s; records in it are lost", strerror(errno));
+	order_free(s->order);
+	s->order = NULL;
+	if (line.at != NULL)
+		out_line(&s->out, line.at, line.length);
+	stage_stop(s);
+	stage_raise(s, STATUS_SYSTEM);
+}
+
 /* A line for stdout, in its turn. */
 static void put_line(struct stage *s, uint64_t sequence, struct json_span line)
 {
@@ -83,9 +100,7 @@ static void put_line(struct stage *s, uint64_t sequence, struct json_span line)
 		if (line.at != NULL)
 			out_line(&s->out, line.at, line.length);
 	} else if (order_put(s->order, sequence, line) < 0) {
-		msg_warn("temporary file for records that wait for their turn: %s",
-			 strerror(errno));
-		stage_fatal(s, STATUS_SYSTEM);
+		give_up_order(s, line);
 	}
 }
 
@@ -129,12 +144,16 @@ void stage_hold(struct stage *s, uint64_t sequence, struct json_span line, int64
 	}
 }
 
-/* Emit the record as failed, without asking a job. */
-static void fail_record(struct stage *s, uint64_t sequence, const struct record *r,
-			const char *code, const char *message)
+/* A request that is given up before it was begun. */
+static void cancel(struct stage *s, uint64_t sequence, const struct record *r, const char *why)
 {
 	struct buf text = {0};
-	record_fail(&text, r, code, message);
+
+	if (s->jobs.fail != NULL) {
+		s->jobs.fail(s, s->context, r, sequence, "cancelled", why);
+		return;
+	}
+	record_fail(&text, r, "cancelled", why);
 	stage_emit(s, sequence, (struct json_span){text.data, text.length}, true);
 	buf_free(&text);
 }
@@ -169,7 +188,8 @@ static bool is_ours(const struct record *r)
 {
 	if (r->custom_id.at == NULL)
 		return false;
-	return r->kind == RECORD_REQUEST || (r->kind == RECORD_RESULT && r->response.at != NULL);
+	bool answered = r->response.at != NULL || json_type(r->custom_id) == JSON_NULL;
+	return r->kind == RECORD_REQUEST || (r->kind == RECORD_RESULT && answered);
 }
 
 /* Is the record this tool's request, if it comes on stdin? */
@@ -194,11 +214,10 @@ static void reject(struct stage *s, const struct record *r, uint64_t sequence)
 	buf_free(&text);
 }
 
-/* A request that came in after the signal. */
-static void cancel(struct stage *s, uint64_t sequence, const struct record *r)
+static void cancel_line(struct stage *s, uint64_t sequence, const struct record *r)
 {
 	s->cut_off = true;
-	fail_record(s, sequence, r, "cancelled", "interrupted before it was sent");
+	cancel(s, sequence, r, "interrupted before it was sent");
 }
 
 static void handle_line(struct stage *s, const struct line *line, bool too_long)
@@ -209,7 +228,7 @@ static void handle_line(struct stage *s, const struct line *line, bool too_long)
 	if (record_parse(&r, line, too_long) == RECORD_BAD)
 		reject(s, &r, sequence);
 	else if (is_request(s, &r) && s->stopping)
-		cancel(s, sequence, &r);
+		cancel_line(s, sequence, &r);
 	else if (is_request(s, &r))
 		s->jobs.request(s, s->context, &r, sequence, NULL, 0);
 	else if (r.kind == RECORD_RESULT && s->jobs.result != NULL)
@@ -254,7 +273,7 @@ static void release_one(struct stage *s)
 		stage_child_send(s, held.sequence, r.custom_id, r.text, held.note.data,
 				 held.note.length);
 	} else if (s->stopping) {
-		fail_record(s, held.sequence, &r, "cancelled", "interrupted while it waited");
+		cancel(s, held.sequence, &r, "interrupted while it waited");
 	} else {
 		s->jobs.request(s, s->context, &r, held.sequence, held.note.data, held.note.length);
 	}
@@ -286,10 +305,11 @@ static void cut_input(struct stage *s)
 		release_one(s);
 }
 
-/* Does it pass records only, with nothing of its own in flight? */
-static bool is_filter(const struct stage *s)
+/* Does it pass results on that others had in flight, and has nothing in flight itself? */
+static bool passes_results(const struct stage *s)
 {
-	return s->options.command == NULL && s->options.engine == NULL;
+	return s->options.command == NULL && s->options.engine == NULL && s->jobs.result != NULL &&
+	       !isatty(STDIN_FILENO);
 }
 
 /*
@@ -302,7 +322,7 @@ void stage_stop(struct stage *s)
 		return;
 	s->stopping = true;
 	stage_raise(s, STATUS_STOPPED);
-	if (!is_filter(s))
+	if (!passes_results(s))
 		cut_input(s);
 }
 
@@ -312,7 +332,7 @@ static void take_lines(struct stage *s)
 	struct line line;
 	enum line_state state;
 
-	while (stage_io_wants_input(s)) {
+	while (stage_io_wants_input(s) && interrupt_count() <= s->signals) {
 		if (s->cut_off) {
 			cut_input(s);
 			break;
@@ -331,6 +351,7 @@ static void take_lines(struct stage *s)
 void stage_handle_signals(struct stage *s)
 {
 	interrupt_drain();
+	s->signals = interrupt_count();
 	if (interrupt_count() >= 1)
 		stage_stop(s);
 	if (interrupt_count() >= 2 && !s->giving_up) {
@@ -343,9 +364,21 @@ void stage_handle_signals(struct stage *s)
 	}
 }
 
+/* There is room again for lines whose turn has come. */
+static void release_ordered(struct stage *s)
+{
+	if (s->order != NULL && order_release(s->order) < 0) {
+		msg_warn("temporary file for records that wait for their turn: %s",
+			 strerror(errno));
+		stage_fatal(s, STATUS_SYSTEM);
+	}
+}
+
 /* Has everything come out that can? */
 static bool is_done(const struct stage *s)
 {
+	if (s->order != NULL && order_ready(s->order))
+		return false;
 	if (!s->finished || hold_count(s->holds) > 0 || s->child.pid > 0)
 		return false;
 	return s->options.engine == NULL || s->options.engine->in_flight(s->context) == 0;
@@ -356,6 +389,13 @@ int stage_run(struct stage *s)
 	struct meter *m = s->options.meter;
 
 	interrupt_init();
+	/* Better now than when a hundred answers have been paid for. */
+	if ((s->options.command != NULL || s->order != NULL || s->options.items) &&
+	    tempfile_check() < 0) {
+		msg_warn("TMPDIR: no temporary files can be made in %s: %s", tempfile_folder(),
+			 strerror(errno));
+		return STATUS_USAGE;
+	}
 	if (s->options.command != NULL && stage_child_start(s) < 0)
 		return STATUS_USAGE;
 	meter_start(m, clock_now());
@@ -368,6 +408,7 @@ int stage_run(struct stage *s)
 			stage_child_feed(s, false);
 		if (out_pending(&s->out) >= OUT_FULL)
 			stage_io_write(s);
+		release_ordered(s);
 		meter_tick(m, clock_now());
 		if (s->fatal || is_done(s))
 			break;
@@ -375,12 +416,7 @@ int stage_run(struct stage *s)
 	}
 	if (s->fatal)
 		child_stop(&s->child);
-	bool reported = s->out.error != 0;
-	if (out_close(&s->out) < 0 && !reported) {
-		if (errno != EPIPE)
-			msg_warn("stdout: %s", strerror(errno));
-		stage_raise(s, STATUS_SYSTEM);
-	}
+	stage_io_finish(s);
 	meter_end(m, clock_now());
 	stage_raise(s, m->failed > 0 ? STATUS_FAILED : STATUS_OK);
 	return s->status;

@@ -49,6 +49,10 @@ struct stage_jobs {
 	/* The input has ended, or reading has stopped: forward what was gathered, or if stopped
 	 * fail it. May be NULL. */
 	void (*finish)(struct stage *s, void *context, bool stopped);
+	/* One of its requests is given up before it was begun, for a reason that stands in code and
+	 * message. NULL: it comes out with error, as record_fail writes it. */
+	void (*fail)(struct stage *s, void *context, const struct record *r, uint64_t sequence,
+		     const char *code, const char *message);
 	/* Neither request nor result, in pipe form. NULL: passes untouched. */
 	void (*other)(struct stage *s, void *context, const struct record *r, uint64_t sequence);
 };

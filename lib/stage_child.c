@@ -1,11 +1,14 @@
 /* The command that a stage is wrapped around: starting, feeding, reading, and its death. */
 #include "interrupt.h"
+#include "clock.h"
 #include "mem.h"
 #include "msg.h"
 #include "stage_state.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,6 +233,7 @@ static void child_ended(struct stage *s)
 	close_feed(s);
 	child_close_out(&s->child);
 	line_free(&s->from);
+	stage_io_write(s); /* it may take its time to end */
 	int status = wait_for_end(s);
 	s->barren = clean || s->answers > 0 ? 0 : s->barren + 1;
 	if (!clean && (!s->options.restart || s->barren >= BARREN_MOST || s->stopping))
@@ -273,9 +277,27 @@ void stage_child_feed(struct stage *s, bool about_to_wait)
 		close_feed(s);
 }
 
+/* Ask it to end, and for a second at most take the answers that it still has. */
+static void take_last_answers(struct stage *s)
+{
+	int64_t deadline = clock_now() + CLOCK_SEC;
+
+	s->dead = true;
+	kill(s->child.pid, SIGTERM);
+	while (s->child.pid > 0 && !s->fatal) {
+		struct pollfd ready = {s->child.out, POLLIN, 0};
+		int64_t left = deadline - clock_now();
+		if (left <= 0 || poll(&ready, 1, (int)(left / CLOCK_MS) + 1) == 0)
+			break;
+		stage_child_read(s);
+	}
+}
+
 void stage_child_give_up(struct stage *s)
 {
 	close_feed(s);
+	if (s->child.pid > 0)
+		take_last_answers(s);
 	if (s->child.pid > 0) {
 		child_stop(&s->child);
 		line_free(&s->from);

@@ -37,7 +37,7 @@ static void read_input(struct stage *s)
 	if (line_fill(&s->in, most) < 0) {
 		msg_warn("stdin: %s", strerror(errno));
 		stage_raise(s, STATUS_SYSTEM);
-		s->in.ended = true;
+		line_stop(&s->in);
 	}
 	s->hungry = false;
 }
@@ -59,6 +59,29 @@ void stage_io_write(struct stage *s)
 	if (s->out.error != EPIPE)
 		msg_warn("stdout: %s", strerror(s->out.error));
 	stage_fatal(s, STATUS_SYSTEM);
+}
+
+void stage_io_finish(struct stage *s)
+{
+	struct out *out = &s->out;
+	bool reported = out->error != 0;
+	struct pollfd ready = {STDOUT_FILENO, POLLOUT, 0};
+
+	while (out->error == 0 && out_pending(out) > 0 && interrupt_count() < 2)
+		out_write(out, OUT_WAIT);
+	while (out_write(out, OUT_TRY) == 0 && out_pending(out) > 0)
+		if (poll(&ready, 1, 1000) <= 0)
+			break;
+	if (out->error == 0 && out_pending(out) > 0) {
+		msg_warn("stdout: nobody reads; %zu bytes were not written", out_pending(out));
+		stage_raise(s, STATUS_SYSTEM);
+		out_drop(out);
+	}
+	if (out_close(out) == 0)
+		return;
+	if (!reported && errno != EPIPE)
+		msg_warn("stdout: %s", strerror(errno));
+	stage_raise(s, STATUS_SYSTEM);
 }
 
 /* Milliseconds until something is due, rounded up; -1 for never. */
@@ -119,6 +142,8 @@ static int poll_or_write(struct stage *s, struct pollfd fds[POLL_COUNT])
 	}
 	if (!s->hungry && stage_io_wants_input(s))
 		return 0; /* there is room again for lines that are in memory */
+	if (s->order != NULL && order_ready(s->order) && out_pending(&s->out) < OUT_FULL)
+		return 0; /* ...or that wait for their turn */
 	return s->fatal ? 0 : poll(fds, POLL_COUNT, time_left(s));
 }
 
@@ -136,7 +161,7 @@ void stage_io_wait(struct stage *s)
 	}
 	if (fds[POLL_SIGNAL].revents != 0)
 		stage_handle_signals(s);
-	if ((fds[POLL_OUT].revents & POLLERR) != 0)
+	if ((fds[POLL_OUT].revents & (POLLERR | POLLHUP)) != 0)
 		stage_fatal(s, STATUS_SYSTEM);
 	if (fds[POLL_IN].revents != 0 && !s->fatal)
 		read_input(s);

@@ -21,6 +21,7 @@ struct stage {
 	bool input_ended; /* no more is read: end of input, a signal, or stage_stop */
 	bool finished;    /* the finish job has run */
 	bool stopping;    /* ...before the end of the input */
+	int signals;      /* that were seen */
 	bool cut_off;     /* ...and a request was cancelled: read no more */
 	bool giving_up;   /* a second signal: nothing more is waited for */
 	uint64_t sequence;
@@ -81,6 +82,10 @@ bool stage_io_wants_input(const struct stage *s);
 
 /* Write to stdout: all of it if there is nothing else to look after, else what it takes now. */
 void stage_io_write(struct stage *s);
+
+/* Write what is left and close stdout. After a second signal a reader that does not read is not
+ * waited for longer than a second. */
+void stage_io_finish(struct stage *s);
 
 /* Wait until something can be done, having written what has gathered, and do the reading. */
 void stage_io_wait(struct stage *s);

@@ -5,8 +5,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#define CACHED 16
+#define CACHED   16
+#define URL_MOST 8192 /* bytes */
 
 struct base {
 	char *origin; /* "scheme://host:port" */
@@ -46,7 +48,9 @@ static int parse_socket(struct base *b, const char *text)
 	return 0;
 }
 
-static int parse_base(struct base *b, const char *given, const char *fallback, char **error)
+/* source is what the user knows the value by; the value itself may hold a password. */
+static int parse_base(struct base *b, const char *given, const char *fallback, const char *source,
+		      char **error)
 {
 	const char *text = given != NULL && *given != '\0' ? given : fallback;
 
@@ -58,9 +62,10 @@ static int parse_base(struct base *b, const char *given, const char *fallback, c
 		return 0;
 	}
 	struct buf message = {0};
-	buf_addf(&message,
-		 "not a base URL: '%s' (http://HOST[:PORT][/PATH], https://..., or unix:/PATH)",
-		 text);
+	buf_addf(&message, "%s: not a base URL", source);
+	if (strchr(text, '@') == NULL) /* what stands before it may be a password */
+		buf_addf(&message, ": '%s'", text);
+	buf_adds(&message, "; write http://HOST[:PORT][/PATH], https://... or unix:/PATH");
 	*error = buf_string(&message);
 	return -1;
 }
@@ -72,9 +77,10 @@ struct target_table *target_new(const char *base, const char *openai_base,
 	const char *openai = base != NULL ? base : openai_base;
 	const char *anthropic = base != NULL ? base : anthropic_base;
 
-	if (parse_base(&t->bases[TARGET_OPENAI], openai, "https://api.openai.com/v1", error) < 0 ||
-	    parse_base(&t->bases[TARGET_ANTHROPIC], anthropic, "https://api.anthropic.com", error) <
-		0) {
+	if (parse_base(&t->bases[TARGET_OPENAI], openai, "https://api.openai.com/v1",
+		       base != NULL ? "-u" : "OPENAI_BASE_URL", error) < 0 ||
+	    parse_base(&t->bases[TARGET_ANTHROPIC], anthropic, "https://api.anthropic.com",
+		       base != NULL ? "-u" : "ANTHROPIC_BASE_URL", error) < 0) {
 		target_free(t);
 		return NULL;
 	}
@@ -129,12 +135,46 @@ static bool ends_with(const char *text, const char *end)
 	return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+/* Where the path of a URL ends: at its query. */
+static size_t path_length(const char *path)
+{
+	return strcspn(path, "?#");
+}
+
 static enum target_style style_of(const char *path)
 {
-	const char *end = strpbrk(path, "?#");
-	size_t n = end != NULL ? (size_t)(end - path) : strlen(path);
-	return n >= 9 && strncmp(path + n - 9, "/messages", 9) == 0 ? TARGET_ANTHROPIC
-								    : TARGET_OPENAI;
+	static const char messages[] = "/v1/messages";
+	size_t n = path_length(path), m = sizeof messages - 1;
+
+	if (n == 9 && strncmp(path, "/messages", 9) == 0)
+		return TARGET_ANTHROPIC;
+	return n >= m && strncmp(path + n - m, messages, m) == 0 ? TARGET_ANTHROPIC : TARGET_OPENAI;
+}
+
+/* Does the path hold a segment "." or "..", however spelt? libcurl would resolve it, and so leave
+ * the base URL's path. */
+static bool has_dot_segment(const char *path)
+{
+	const char *end = path + path_length(path);
+
+	while (path < end) {
+		const char *p = path;
+		int dots = 0;
+		for (;; dots++) {
+			if (*p == '.')
+				p++;
+			else if (strncasecmp(p, "%2e", 3) == 0)
+				p += 3;
+			else
+				break;
+		}
+		bool whole = p == end || *p == '/' || *p == '\\';
+		if (whole && (dots == 1 || dots == 2))
+			return true;
+		path = p + strcspn(p, "/\\?#");
+		path += path < end;
+	}
+	return false;
 }
 
 static bool is_plain(const char *text)
@@ -199,6 +239,8 @@ static void resolve(const struct target_table *t, struct target *target, const c
 {
 	if (!is_plain(url))
 		refuse(target, "url_refused", "the record's url holds characters that no URL may");
+	else if (has_dot_segment(url))
+		refuse(target, "url_refused", "the record's url has a segment . or ..");
 	else if (*url == '/' && url[1] != '/') {
 		target->style = style_of(url);
 		join(t, target, url);
@@ -218,8 +260,8 @@ const struct target *target_find(struct target_table *t, struct json_span url, b
 	else
 		buf_adds(&text, params ? "/v1/messages" : "/v1/chat/completions");
 	const char *key = buf_string(&text);
-	if (strlen(key) != text.length)
-		key = " "; /* a NUL in it */
+	if (strlen(key) != text.length || text.length > URL_MOST)
+		key = " "; /* a NUL in it, or no URL that a server would take */
 	for (size_t i = 0; i < CACHED; i++) {
 		if (t->cache[i].key != NULL && strcmp(t->cache[i].key, key) == 0) {
 			buf_free(&text);

@@ -6,14 +6,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-int tempfile_open(void)
+const char *tempfile_folder(void)
 {
 	const char *folder = getenv("TMPDIR");
-	char path[4096];
+	return folder != NULL && *folder != '\0' ? folder : "/tmp";
+}
 
-	if (folder == NULL || *folder == '\0')
-		folder = "/tmp";
-	int n = snprintf(path, sizeof path, "%s/lb.XXXXXX", folder);
+int tempfile_check(void)
+{
+	return access(tempfile_folder(), W_OK | X_OK);
+}
+
+int tempfile_open(void)
+{
+	char path[4096];
+	int n = snprintf(path, sizeof path, "%s/lb.XXXXXX", tempfile_folder());
+
 	if (n < 0 || (size_t)n >= sizeof path) {
 		errno = ENAMETOOLONG;
 		return -1;

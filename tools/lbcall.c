@@ -162,7 +162,7 @@ static void set_option(void *context, int id, char *argument)
 		break;
 	case OPT_MAX_RESPONSE:
 		t->http_options.max_response =
-		    (size_t)cli_size("--max-response", argument, 1, 1 << 30);
+		    (size_t)cli_size("--max-response", argument, 1, 256 << 20);
 		break;
 	case 'n':
 		t->dry_run = true;
@@ -205,9 +205,15 @@ static void print_request(struct lbcall *t, const struct record *r, uint64_t seq
 	const char *host = strstr(target->url, "://") + 3;
 	const char *path = strchr(host, '/');
 
+	bool tls = strncmp(target->url, "https:", 6) == 0;
+	size_t n = path != NULL ? (size_t)(path - host) : strlen(host);
+	const char *own_port = tls ? ":443" : ":80"; /* which HTTP leaves out */
+	size_t m = strlen(own_port);
+
+	if (n > m && memcmp(host + n - m, own_port, m) == 0)
+		n -= m;
 	buf_clear(out);
-	buf_addf(out, "POST %s HTTP/1.1\nHost: %.*s\n", path != NULL ? path : "/",
-		 path != NULL ? (int)(path - host) : (int)strlen(host), host);
+	buf_addf(out, "POST %s HTTP/1.1\nHost: %.*s\n", path != NULL ? path : "/", (int)n, host);
 	credentials_describe(t->credentials, target, out);
 	buf_addf(out, "Content-Length: %zu\n\n", r->body.length);
 	buf_add(out, r->body.at, r->body.length);
@@ -243,7 +249,7 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 	if (headers == NULL) {
 		const char *name = credentials_names(t->credentials, target->style);
 		if (!t->key_missing)
-			msg_warn("no API key: set %s (or --auth none)", name);
+			msg_warn("no API key: set %s, or have another server's URL with -u", name);
 		t->key_missing = true;
 		stage_raise(t->stage, STATUS_USAGE);
 		fail(t, r, sequence, "no_api_key", "the variable for the API key is not set");
@@ -259,9 +265,12 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 /* Neither request nor result: nothing that can be sent. */
 static void on_other(struct stage *s, void *context, const struct record *r, uint64_t sequence)
 {
+	const char *hint = sequence == 0 ? record_hint(r) : NULL;
+
 	(void)s;
 	fail(context, r, sequence, "not_a_request",
-	     "not a request: it has no body; lbchunk makes requests of items");
+	     hint != NULL ? hint
+			  : "not a request: it has no body; lbchunk makes requests of items");
 }
 
 /* The result job: a reply has come, or will not. */

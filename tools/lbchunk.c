@@ -23,6 +23,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A pack closes early when its items are larger than this in all. */
+#define GATHERED_MOST ((size_t)64 << 20)
+
+/* Results are requests and answers in one line, so they may be longer than either. */
+#define RESULT_LINE_MOST ((size_t)256 << 20)
+
 /* Items that wait for their pack to be full. */
 struct gathered {
 	struct buf text;
@@ -35,7 +41,7 @@ struct lbchunk {
 	struct cli_shared shared;
 	struct pack pack;
 	struct buf prompt, system, schema;
-	bool has_prompt, has_system, unpack, keep_order, rounds;
+	bool has_prompt, has_system, has_schema, unpack, keep_order;
 	const char *body, *id_text, *answer_text, *into;
 
 	struct stage *stage;
@@ -55,7 +61,6 @@ enum {
 	OPT_MAX_OUTPUT,
 	OPT_INTO,
 	OPT_ANSWER,
-	OPT_ROUNDS
 };
 
 static const struct cli_option options[] = {
@@ -72,7 +77,6 @@ static const struct cli_option options[] = {
     {OPT_INTO, "into", "NAME", "the member for the answer (answer)"},
     {OPT_ANSWER, "answer", "EXPR", "jq expression on the response body for the answer"},
     {'k', "keep-order", NULL, "wrap form: write items in input order"},
-    {OPT_ROUNDS, "rounds", NULL, "wrap form: the command answers only at end of input"},
 };
 
 static void set_option(void *context, int id, char *argument)
@@ -84,10 +88,12 @@ static void set_option(void *context, int id, char *argument)
 		t->pack.model = argument;
 		break;
 	case 'p':
+		buf_clear(&t->prompt);
 		cli_text("-p", argument, &t->prompt);
 		t->has_prompt = true;
 		break;
 	case 's':
+		buf_clear(&t->system);
 		cli_text("-s", argument, &t->system);
 		t->has_system = true;
 		break;
@@ -97,7 +103,9 @@ static void set_option(void *context, int id, char *argument)
 	case OPT_SCHEMA: {
 		struct buf file = {0};
 		buf_addf(&file, "@%s", argument);
+		buf_clear(&t->schema);
 		cli_text("--schema", buf_string(&file), &t->schema);
+		t->has_schema = true;
 		buf_free(&file);
 		break;
 	}
@@ -127,9 +135,6 @@ static void set_option(void *context, int id, char *argument)
 	case 'k':
 		t->keep_order = true;
 		break;
-	case OPT_ROUNDS:
-		t->rounds = true;
-		break;
 	}
 }
 
@@ -142,12 +147,12 @@ static void system_failed(struct lbchunk *t, const char *what)
 /* An item that no request can be made of. In pipe form it goes on as a failed result that carries
  * it, so that unpacking finds it again. */
 static void fail_item(struct lbchunk *t, struct json_span item, uint64_t sequence, const char *code,
-		      const struct buf *message)
+		      const char *message)
 {
 	struct buf id = {0}, error = {0};
 
 	buf_clear(&t->line);
-	record_error(&error, code, message->data, message->length);
+	record_error(&error, code, message, strlen(message));
 	if (t->wraps) {
 		struct answer_item a = {item, {NULL, 0}, {error.data, error.length}};
 		answer_line(&t->line, &a, (struct json_span){NULL, 0}, t->into);
@@ -180,7 +185,7 @@ static void send_good_ones(struct lbchunk *t, struct json_span *items, uint64_t 
 		buf_clear(&t->line);
 		buf_clear(&message);
 		if (pack_request(&t->pack, &items[i], 1, &t->line, &message) < 0) {
-			fail_item(t, items[i], sequences[i], "bad_item", &message);
+			fail_item(t, items[i], sequences[i], "bad_item", buf_string(&message));
 		} else {
 			items[good] = items[i];
 			sequences[good++] = sequences[i];
@@ -190,7 +195,7 @@ static void send_good_ones(struct lbchunk *t, struct json_span *items, uint64_t 
 		send_pack(t, items, sequences, good);
 	else if (good == count) /* each one alone is well, all together are not */
 		for (size_t i = 0; i < count; i++)
-			fail_item(t, items[i], sequences[i], "bad_item", &t->message);
+			fail_item(t, items[i], sequences[i], "bad_item", buf_string(&t->message));
 	buf_free(&message);
 }
 
@@ -204,7 +209,7 @@ static void send_pack(struct lbchunk *t, struct json_span *items, uint64_t *sequ
 		if (count > 1)
 			send_good_ones(t, items, sequences, count);
 		else
-			fail_item(t, items[0], sequences[0], "bad_item", &t->message);
+			fail_item(t, items[0], sequences[0], "bad_item", buf_string(&t->message));
 		goto out;
 	}
 	if (naming_id(t->naming, items, count, &id) < 0)
@@ -252,7 +257,7 @@ static void on_item(struct stage *s, void *context, const struct record *r, uint
 	buf_add(&g->text, r->text.at, r->text.length);
 	g->ends[g->count] = g->text.length;
 	g->sequences[g->count++] = sequence;
-	if (g->count == t->pack.size)
+	if (g->count == t->pack.size || g->text.length > GATHERED_MOST)
 		send_gathered(t);
 }
 
@@ -260,7 +265,6 @@ static void on_finish(struct stage *s, void *context, bool stopped)
 {
 	struct lbchunk *t = context;
 	struct gathered *g = &t->gathered;
-	struct buf message = {0};
 	size_t start = 0;
 
 	(void)s;
@@ -268,14 +272,20 @@ static void on_finish(struct stage *s, void *context, bool stopped)
 		send_gathered(t);
 		return;
 	}
-	buf_adds(&message, "interrupted before it was sent");
 	for (size_t i = 0; i < g->count; i++) {
 		struct json_span item = {g->text.data + start, g->ends[i] - start};
 		start = g->ends[i];
-		fail_item(t, item, g->sequences[i], "cancelled", &message);
+		fail_item(t, item, g->sequences[i], "cancelled", "interrupted before it was sent");
 	}
 	g->count = 0;
-	buf_free(&message);
+}
+
+/* An item that the stage gives up. */
+static void on_fail(struct stage *s, void *context, const struct record *r, uint64_t sequence,
+		    const char *code, const char *message)
+{
+	(void)s;
+	fail_item(context, r->text, sequence, code, message);
 }
 
 /* With -u a request passes. */
@@ -367,6 +377,18 @@ static struct template *compile_template(const char *option, const struct buf *t
 	return template;
 }
 
+/* The member for the answer: a name that needs no escapes, and that means nothing else. */
+static void check_name(const char *name)
+{
+	struct buf quoted = {0};
+	bool replaced = json_quote(&quoted, name, strlen(name));
+	bool plain = !replaced && quoted.length == strlen(name) + 2 && *name != '\0';
+
+	buf_free(&quoted);
+	if (!plain || strcmp(name, "error") == 0 || strcmp(name, "item") == 0)
+		cli_misuse("--into wants a plain member name, and not error or item: '%s'", name);
+}
+
 static void check_options(struct lbchunk *t)
 {
 	bool embeddings = t->pack.api == PACK_EMBEDDINGS;
@@ -376,16 +398,14 @@ static void check_options(struct lbchunk *t)
 	if (t->unpack &&
 	    (t->pack.model != NULL || t->has_prompt || t->has_system || t->body != NULL))
 		cli_misuse("-u unpacks results: -m, -p, -s and --body have no place beside it");
-	if ((t->keep_order || t->rounds) && !t->wraps)
-		cli_misuse("-k and --rounds are for the wrap form, around a command");
-	for (const char *p = t->into; *p != '\0'; p++)
-		if ((unsigned char)*p < 0x20 || *p == '"' || *p == '\\')
-			cli_misuse("--into wants a plain member name");
+	if (t->keep_order && !t->wraps)
+		cli_misuse("-k is for the wrap form, around a command");
+	check_name(t->into);
 	if (t->unpack)
 		return;
 	if (t->body != NULL) {
-		if (t->pack.model != NULL || t->has_prompt || t->has_system ||
-		    t->schema.length > 0 || t->pack.max_output > 0)
+		if (t->pack.model != NULL || t->has_prompt || t->has_system || t->has_schema ||
+		    t->pack.max_output > 0)
 			cli_misuse("--body makes the whole body: -m, -p, -s, --schema and "
 				   "--max-output have no place beside it");
 		return;
@@ -394,7 +414,7 @@ static void check_options(struct lbchunk *t)
 		cli_misuse("-m MODEL is missing (or -u to unpack)");
 	if (!t->has_prompt && !embeddings)
 		cli_misuse("-p PROMPT is missing");
-	if (embeddings && (t->has_system || t->schema.length > 0 || t->pack.max_output > 0))
+	if (embeddings && (t->has_system || t->has_schema || t->pack.max_output > 0))
 		cli_misuse("--api embeddings takes neither -s, --schema nor --max-output");
 }
 
@@ -403,7 +423,7 @@ static void load_schema(struct lbchunk *t)
 	struct json_error problem;
 	struct json_span *schema = &t->pack.schema;
 
-	if (t->schema.length == 0)
+	if (!t->has_schema)
 		return;
 	if (json_check(t->schema.data, t->schema.length, schema, NULL, 0, &problem) < 0)
 		cli_misuse("--schema: not JSON: %s at byte %zu", problem.reason,
@@ -483,14 +503,15 @@ int main(int argc, char **argv)
 	    .request = t.unpack ? on_request : on_item,
 	    .result = t.unpack || t.wraps ? on_result : NULL,
 	    .finish = t.unpack ? NULL : on_finish,
+	    .fail = t.unpack ? NULL : on_fail,
 	};
 	struct stage_options stage_options = {
 	    .command = t.wraps ? argv + operand : NULL,
-	    .max_line = (size_t)t.shared.max_line,
+	    .max_line = t.unpack && t.shared.max_line == CLI_MAX_LINE ? RESULT_LINE_MOST
+								      : (size_t)t.shared.max_line,
 	    .keep_order = t.keep_order,
 	    .items = !t.unpack,
-	    .feeds_again = t.pack.size > 1,
-	    .rounds = t.rounds,
+	    .rounds = true,
 	    .meter = &t.shared.meter,
 	};
 	t.stage = stage_new(&stage_options, &jobs, &t);

@@ -133,7 +133,7 @@ everywhere() {
 @test "temporary files fail under records that spill: status 4, or all is there" {
 	awk 'BEGIN { for (x = "x"; length(x) < 100000; x = x x);
 		for (i = 0; i < 200; i++) printf "{\"custom_id\":\"r%d\",\"x\":\"%s\"}\n", i, x }' >in
-	local kind command
+	local kind
 	for kind in mkostemp pwrite pread; do
 		each_fails "4" $kind 30 "$WRAPPER" tac
 	done

@@ -21,7 +21,8 @@ start_held_recorder() {
 # begin [option]...: lbcall in the background, reading the descriptor 7 that is opened here. Sets pid.
 begin() {
 	[ -p in ] || mkfifo in
-	lbcall -u "$RECORDER" "$@" <in >out 2>err 3>&- &
+	# The shell has SIGINT ignored in the background, and what is ignored stays so.
+	env --default-signal=INT lbcall -u "$RECORDER" "$@" <in >out 2>err 3>&- &
 	pid=$!
 	MOCK_PIDS+=("$pid")
 	exec 7>in

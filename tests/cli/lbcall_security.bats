@@ -61,6 +61,12 @@ call_url() {
 		/v1/\u00e9
 		http://127.0.0.1:PORT\u3002example/x
 		\uff0f\uff0f127.0.0.1:OTHER/x
+		/.//127.0.0.1:OTHER
+		/../x
+		/v1/%2e%2E/x
+		/v1/.%2e
+		/v1/./x?y
+		http://127.0.0.1:PORT/a/../x
 		\u0009//127.0.0.1:OTHER/x
 	EOT
 	for url in '' 5 '{}' '["/v1/x"]' true; do
@@ -77,13 +83,13 @@ call_url() {
 	other=$RECORDER_PORT
 	start_recorder a
 	answer_json a/default '{}'
-	for path in "/@127.0.0.1:$other/x" "/\\\\127.0.0.1:$other/x" "/:$other" "/http://127.0.0.1:$other/x" "/.//127.0.0.1:$other"; do
+	for path in "/@127.0.0.1:$other/x" "/\\\\127.0.0.1:$other/x" "/:$other" "/http://127.0.0.1:$other/x"; do
 		call_url "$path" -u "$RECORDER"
 		status_is 0
 		call_url "$path" -u "$RECORDER/v1"
 		status_is 0
 	done
-	[ "$(grep -c "^Host: 127.0.0.1:$RECORDER_PORT" a/heads)" -eq 10 ]
+	[ "$(grep -c "^Host: 127.0.0.1:$RECORDER_PORT" a/heads)" -eq 8 ]
 	[ ! -s b/heads ]
 }
 

@@ -234,6 +234,8 @@ ids() {
 	ids '"P" "Q"' --id '.x.y | ascii_upcase'
 	printf '%s\n' '{"id":"a"}' '{"id":"a"}' '{"id":"a-2"}' '{"id":"a"}' '{"id":"a-2"}' '{"id":"a-2-2"}' >in
 	ids '"a" "a-2" "a-2-2" "a-3" "a-2-3" "a-2-2-2"'
+	printf '%s\n' '{"id":"b-2"}' '{"id":"b-3"}' '{"id":"b"}' '{"id":"b"}' >in
+	ids '"b-2" "b-3" "b" "b-4"'
 	# The first 8 bytes of SHA-256 of the item's bytes.
 	local line
 	printf '%s\n' '{"id":null}' '{"id":""}' '{"id":[1]}' '"a"' 5 null '[]' '{ }' >in
@@ -268,8 +270,8 @@ ids() {
 	same want got
 	[ -z "$(ls spill)" ]
 	TMPDIR=/nonexistent call lbchunk -m m -p x <in
-	status_is 4
-	grep -q '^lbchunk: .*temporary file' err
+	status_is 2
+	grep -q '^lbchunk: TMPDIR: no temporary files can be made in /nonexistent: ' err
 }
 
 @test "items are JSON values of every type, and pass unchanged" {
@@ -365,7 +367,9 @@ ids() {
 		-u |-u -p x
 		-u |-u lbcall
 		-k |-m m -p x -k
-		--rounds|-m m -p x --rounds
+		--into|-u --into error
+		--into|-u --into item
+		--into|-u --into ''
 		-x|-m m -p x -x
 		cannot run no-such-command|-m m -p x no-such-command
 	EOT

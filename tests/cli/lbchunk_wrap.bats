@@ -105,9 +105,9 @@ model() {
 	same want got
 }
 
-@test "around a command with --rounds: one that answers at end of input is asked again, too" {
+@test "around a command that answers at end of input: what it leaves out is asked again, too" {
 	model
-	FAULT=missing call lbchunk -k --rounds -m m -n 8 -p '\(.id)' sh -c 'python3 model.py | tac' <in
+	FAULT=missing call lbchunk -k -m m -n 8 -p '\(.id)' sh -c 'python3 model.py | tac' <in
 	status_is 0
 	holds out '.answer == "for " + .id'
 	jq -c 'del(.answer)' out >got

@@ -73,17 +73,17 @@ FAULTS=429:2%,500:1%,503:1%,400:1%,reset:1%,cut:1%,garbage:1%,error200:1%,refuse
 	items 300 >in
 	start_mock --seed 3 --fail 500:30%
 	cp in left
-	: >done
+	: >good
 	local i
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
 		"${ASK[@]}" <left | tolerant lbcall -u "$MOCK" --auth none | tolerant lbchunk -u >out
-		jq -c 'select(.error | not)' out >>done
+		jq -c 'select(.error | not)' out >>good
 		# Items with their errors are items.
 		grep '"error"' out >left || break
 	done
 	[ ! -s left ]
-	[ "$(jq -r .id done | sort -u | wc -l)" -eq 300 ]
-	holds done '.answer == .colour and (has("error") | not)'
+	[ "$(jq -r .id good | sort -u | wc -l)" -eq 300 ]
+	holds good '.answer == .colour and (has("error") | not)'
 }
 
 @test "between jq and sort, without reading or writing a file" {
@@ -114,7 +114,7 @@ FAULTS=429:2%,500:1%,503:1%,400:1%,reset:1%,cut:1%,garbage:1%,error200:1%,refuse
 	accounted
 	[ "$(grep -c '"answer"' out)" -eq 200 ]
 	# Around it, which answers at the end of its input.
-	call "${ASK[@]}" -k --rounds -n 3 parallel --pipe -N 20 -j 2 lbcall -u "$MOCK" --auth none <in
+	call "${ASK[@]}" -k -n 3 parallel --pipe -N 20 -j 2 lbcall -u "$MOCK" --auth none <in
 	status_is 0
 	accounted
 	[ "$(jq -r .id out | head -n 3 | xargs)" = "i0 i1 i2" ]

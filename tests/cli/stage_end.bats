@@ -246,8 +246,9 @@ gated='echo $$ >child; cat >inside; echo end >ended; read -r go <gate; cat insid
 	echo '{"custom_id":"a"}' >&8
 	until_true test -s child
 	until_true closed_its_stdout
+	# Two of a kind might become one.
 	kill -TERM "$(wrapper_pid)"
-	kill -TERM "$(wrapper_pid)"
+	kill -INT "$(wrapper_pid)"
 	finish
 	echo "status $status"
 	[ "$status" -ge 3 ]

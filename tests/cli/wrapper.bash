@@ -52,7 +52,7 @@ until_true() {
 }
 
 has_lines() {
-	[ "$(cat "$2" 2>/dev/null | wc -l)" -ge "$1" ]
+	[ "$(wc -l <"$2")" -ge "$1" ]
 }
 
 gone() {

@@ -35,7 +35,8 @@ static const char *take(const char *text)
 	return buf_string(&outcome);
 }
 
-#define CHAT(text) "{\"choices\":[{\"message\":{\"content\":\"" text "\"},\"finish_reason\":\"stop\"}]}"
+#define CHAT(text) \
+	"{\"choices\":[{\"message\":{\"content\":\"" text "\"},\"finish_reason\":\"stop\"}]}"
 #define RESULT(items, body) \
 	"{\"lb\":{\"items\":" items "},\"response\":{\"status_code\":200,\"body\":" body "}}"
 #define PACKED(answers) RESULT("[1,2,3]", CHAT("{\\\"answers\\\":[" answers "]}"))
@@ -65,7 +66,8 @@ static void test_take(void)
 	    {RESULT("[1,2]", "{\"data\":[{\"index\":1,\"embedding\":[2]},{\"index\":0,"
 			     "\"embedding\":[1]}]}"),
 	     "[1] [2]"},
-	    {RESULT("[1,2]", "{\"data\":[{\"index\":1,\"embedding\":[2]}]}"), "!answer_missing [2]"},
+	    {RESULT("[1,2]", "{\"data\":[{\"index\":1,\"embedding\":[2]}]}"),
+	     "!answer_missing [2]"},
 	    {RESULT("[1,2]", "{\"data\":[{\"index\":1,\"embedding\":[2]},{\"index\":1,"
 			     "\"embedding\":[3]},{\"index\":-1,\"embedding\":[4]}]}"),
 	     "!answer_missing !answer_repeated"},

@@ -92,7 +92,10 @@ static void test_stopping(void)
 	child_stop(&c);
 	tap_ok(c.pid == 0 && kill(pid, 0) < 0, "SIGKILL ends one that SIGTERM does not");
 	/* The first one is a request to finish, the second an order. */
-	child_start(&c, SH("trap 'trap \"touch ended; exit\" TERM' TERM; echo; while :; do sleep 0.01; done"), 0);
+	child_start(
+	    &c,
+	    SH("trap 'trap \"touch ended; exit\" TERM' TERM; echo; while :; do sleep 0.01; done"),
+	    0);
 	ready.fd = c.out;
 	poll(&ready, 1, 10000);
 	unlink("ended");

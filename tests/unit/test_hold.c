@@ -1,4 +1,5 @@
-/* hold: the earliest comes first, equal times in the order of arrival, with all that came with them. */
+/* hold: the earliest comes first, equal times in the order of arrival, with all that came with
+ * them. */
 #include "hold.h"
 #include "tap.h"
 

@@ -78,8 +78,9 @@ static void test_repeats(void)
 	static const struct {
 		const char *id, *want;
 	} cases[] = {
-	    {"a", "\"a\""},	{"a", "\"a-2\""},   {"a-2", "\"a-2-2\""}, {"a", "\"a-3\""},
-	    {"a-3", "\"a-3-2\""}, {"a-4", "\"a-4\""}, {"a", "\"a-5\""},
+	    {"a", "\"a\""},       {"a", "\"a-2\""},   {"a-2", "\"a-2-2\""}, {"a", "\"a-3\""},
+	    {"a-3", "\"a-3-2\""}, {"a-4", "\"a-4\""}, {"a", "\"a-5\""},     {"b-2", "\"b-2\""},
+	    {"b", "\"b\""},       {"b", "\"b-3\""},
 	};
 	char *error = NULL;
 	struct naming *n = naming_new(NULL, &error);
@@ -87,7 +88,8 @@ static void test_repeats(void)
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		snprintf(array, sizeof array, "[{\"id\":\"%s\"}]", cases[i].id);
-		tap_is(name(n, array), cases[i].want, "id %s, the %zu. to come", cases[i].id, i + 1);
+		tap_is(name(n, array), cases[i].want, "id %s, the %zu. to come", cases[i].id,
+		       i + 1);
 	}
 	naming_free(n);
 }

@@ -45,7 +45,8 @@ static void test_requests(void)
 	       "\"input\":[\"1\",\"b\"]},\"lb\":{\"items\":[1,\"b\"]}}",
 	       "embeddings");
 	tap_is(request(&object, "q", "[1]"),
-	       "\"method\":\"POST\",\"url\":\"/v1/responses\",\"body\":{\"model\":\"m\",\"input\":\"q\","
+	       "\"method\":\"POST\",\"url\":\"/v1/"
+	       "responses\",\"body\":{\"model\":\"m\",\"input\":\"q\","
 	       "\"max_output_tokens\":5,\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":"
 	       "\"answer\",\"strict\":true,\"schema\":{\"type\":\"object\"}}}},"
 	       "\"lb\":{\"items\":[1]}}",

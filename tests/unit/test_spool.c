@@ -1,4 +1,5 @@
-/* spool: what is put comes out again, from memory or disk, and space goes back when it is dropped. */
+/* spool: what is put comes out again, from memory or disk, and space goes back when it is dropped.
+ */
 #include "buf.h"
 #include "mem.h"
 #include "spool.h"

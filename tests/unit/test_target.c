@@ -155,7 +155,9 @@ static void test_refused_bases(void)
 			struct target_table *t =
 			    target_new(which == 0 ? bases[i] : NULL, which == 1 ? bases[i] : NULL,
 				       which == 2 ? bases[i] : NULL, &error);
-			tap_ok(t == NULL && error != NULL && strstr(error, bases[i]) != NULL,
+			/* What may hold a password is not shown. */
+			bool shown = error != NULL && strstr(error, bases[i]) != NULL;
+			tap_ok(t == NULL && shown == (strchr(bases[i], '@') == NULL),
 			       "%s is no base URL, and the message names it", bases[i]);
 			free(error);
 			target_free(t);
