@@ -70,7 +70,7 @@ run_block() {
 		return
 	fi
 	# The reader has a failed item by then.
-	if [[ $(cat "$1") == *"select(.error)"* ]]; then
+	if [[ $(cat "$1") == *"select(.error"* ]]; then
 		echo '{"id":5,"name":"Ball","text":"Red","error":{"code":"http_500","message":"HTTP status 500"}}' >>labels.jsonl
 	fi
 	call bash -e -o pipefail "$1"
