@@ -29,6 +29,9 @@
 /* Results are requests and answers in one line, so they may be longer than either. */
 #define RESULT_LINE_MOST ((size_t)256 << 20)
 
+/* The member for the answer, unless --into names another. */
+static const char own_name[] = "answer";
+
 /* Items that wait for their pack to be full. */
 struct gathered {
 	struct buf text;
@@ -395,9 +398,13 @@ static void check_options(struct lbchunk *t)
 
 	if (t->unpack && t->wraps)
 		cli_misuse("-u is for the pipe form; around a command both jobs are done");
-	if (t->unpack &&
-	    (t->pack.model != NULL || t->has_prompt || t->has_system || t->body != NULL))
-		cli_misuse("-u unpacks results: -m, -p, -s and --body have no place beside it");
+	if (t->unpack && (t->pack.model != NULL || t->has_prompt || t->has_system ||
+			  t->body != NULL || t->has_schema || t->id_text != NULL ||
+			  t->pack.max_output > 0 || t->pack.size > 1 || t->pack.api != PACK_CHAT))
+		cli_misuse("-u unpacks results: the options for making requests have no place "
+			   "beside it");
+	if (!t->unpack && !t->wraps && (t->into != own_name || t->answer_text != NULL))
+		cli_misuse("--into and --answer are for unpacking: give them to lbchunk -u");
 	if (t->keep_order && !t->wraps)
 		cli_misuse("-k is for the wrap form, around a command");
 	check_name(t->into);
@@ -494,7 +501,7 @@ int main(int argc, char **argv)
 	    .count = sizeof options / sizeof *options,
 	    .set = set_option,
 	};
-	struct lbchunk t = {.pack = {.size = 1}, .into = "answer"};
+	struct lbchunk t = {.pack = {.size = 1}, .into = own_name};
 
 	int operand = cli_start(argc, argv, &tool, &t, &t.shared);
 	t.wraps = operand < argc;

@@ -185,9 +185,9 @@ gated='echo $$ >child; cat >inside; echo end >ended; read -r go <gate; cat insid
 
 @test "the first signal cancels what waits, and what was read but not begun" {
 	start --hold 1000000 cat
-	echo '{"custom_id":"a","hold":1}' >&8
 	echo '{"custom_id":"b"}' >&8
 	echo '{"custom_id":"c"}' >&8
+	echo '{"custom_id":"a","hold":1}' >&8
 	until_true has_lines 1 out
 	kill -INT "$(wrapper_pid)"
 	finish
