@@ -133,12 +133,11 @@ static int poll_or_write(struct stage *s, struct pollfd fds[POLL_COUNT])
 		stage_io_write(s);
 		if (s->options.command != NULL)
 			stage_child_feed(s, true);
+		fill_poll(s, fds); /* there may be room again for what was held back */
 		if (out_pending(&s->out) > 0)
 			fds[POLL_OUT].events = POLLOUT;
 		if (s->child.in >= 0 && out_pending(&s->feed) > 0)
 			fds[POLL_FEED] = (struct pollfd){s->child.in, POLLOUT, 0};
-		if (s->hungry && stage_io_wants_input(s))
-			fds[POLL_IN].fd = STDIN_FILENO;
 	}
 	if (!s->hungry && stage_io_wants_input(s))
 		return 0; /* there is room again for lines that are in memory */
