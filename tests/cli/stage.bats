@@ -52,6 +52,16 @@ load wrapper
 	same in out
 }
 
+@test "-k: lines that fill the output one by one, when the first answer comes last" {
+	records 300 70000 >in
+	wrapper -k tac
+	status_is 0
+	same in out
+	# The same into a pipe.
+	timeout -k 5 60 "$WRAPPER" -k tac <in 3>&- | cat >out
+	same in out
+}
+
 @test "no deadlock around a command that writes a hundred times what it reads, and is read slowly" {
 	records 3000 100 >in
 	# The reader takes nothing until the command has written more than one pipe holds.
