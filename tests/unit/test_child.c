@@ -60,6 +60,10 @@ static void test_running(void)
 	tap_int(child_start(&c, SH("exit 7"), 0), 0, "another one");
 	tap_int(WEXITSTATUS(end_of(&c)), 7, "its exit status");
 	child_stop(&c);
+	/* valgrind makes a fork of the spawn, from which the failure does not come back. */
+	const char *valgrind = getenv("VALGRIND");
+	if (valgrind != NULL && *valgrind != '\0')
+		return;
 	tap_int(child_start(&c, (char *[]){"no-such-command", NULL}, 0), -1, "no such command: -1");
 	tap_int(errno, ENOENT, "errno says so");
 	tap_ok(c.pid == 0 && c.in == -1 && c.out == -1, "and nothing is open");

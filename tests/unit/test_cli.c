@@ -75,6 +75,7 @@ static void run_bad(void)
 {
 	struct buf seen = {0};
 	parse(bad_line, &seen);
+	buf_free(&seen);
 }
 
 static void test_misuse(void)
