@@ -7,13 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *skip_space(const char *p, const char *end)
-{
-	while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
-		p++;
-	return p;
-}
-
 /* From an opening quote to behind the closing one. */
 static const char *skip_string(const char *p, const char *end)
 {
@@ -94,9 +87,9 @@ struct json_iter json_iter(struct json_span value)
 
 bool json_next(struct json_iter *it, struct json_span *key, struct json_span *value)
 {
-	const char *p = skip_space(it->at, it->end);
+	const char *p = json_scan_space(it->at, it->end);
 	if (p < it->end && *p == ',')
-		p = skip_space(p + 1, it->end);
+		p = json_scan_space(p + 1, it->end);
 	if (p == it->end)
 		return false;
 	if (it->object) {
@@ -104,8 +97,8 @@ bool json_next(struct json_iter *it, struct json_span *key, struct json_span *va
 		p = skip_string(p, it->end);
 		if (key != NULL)
 			*key = (struct json_span){start, (size_t)(p - start)};
-		p = skip_space(p, it->end);
-		p = skip_space(p + 1, it->end);
+		p = json_scan_space(p, it->end);
+		p = json_scan_space(p + 1, it->end);
 	}
 	value->at = p;
 	p = skip_value(p, it->end);

@@ -21,14 +21,6 @@ static const char *fail(struct scan *s, const char *at, const char *reason)
 	return NULL;
 }
 
-static inline const char *skip_space(const char *p, const char *end)
-{
-	while (p < end && (unsigned char)*p <= ' ' &&
-	       (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
-		p++;
-	return p;
-}
-
 static const unsigned char is_hex[256] = {
     ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1,
     ['8'] = 1, ['9'] = 1, ['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1,
@@ -163,10 +155,10 @@ static inline const char *scan_key(struct scan *s, const char *p, struct json_sp
 	if (p == NULL)
 		return NULL;
 	*key = (struct json_span){start, (size_t)(p - start)};
-	p = skip_space(p, s->end);
+	p = json_scan_space(p, s->end);
 	if (p == s->end || *p != ':')
 		return fail(s, p, "expected a colon");
-	return skip_space(p + 1, s->end);
+	return json_scan_space(p + 1, s->end);
 }
 
 /* Note the value if its key is wanted. The names are tried from *next on, as records tend to have
@@ -210,7 +202,7 @@ value:
 			return fail(s, p, "nested too deep");
 		char kind = *p++;
 		open[depth++] = kind;
-		p = skip_space(p, end);
+		p = json_scan_space(p, end);
 		if (p < end && *p == kind + 2) /* '}' is '{' + 2, ']' is '[' + 2 */
 			goto close;
 		if (kind == '{' && (p = scan_key(s, p, &key)) == NULL)
@@ -226,11 +218,11 @@ ended:
 	if (depth == 1 && count > 0 && open[0] == '{')
 		note_member(wanted, count, &next, top_key,
 			    (struct json_span){top_value, (size_t)(p - top_value)});
-	p = skip_space(p, end);
+	p = json_scan_space(p, end);
 	if (p == end)
 		return fail(s, p, "unexpected end");
 	if (*p == ',') {
-		p = skip_space(p + 1, end);
+		p = json_scan_space(p + 1, end);
 		if (open[depth - 1] == '{' && (p = scan_key(s, p, &key)) == NULL)
 			return NULL;
 		goto value;
@@ -252,10 +244,10 @@ int json_check(const char *text, size_t n, struct json_span *root, struct json_m
 
 	for (size_t i = 0; i < count; i++)
 		wanted[i].value = (struct json_span){NULL, 0};
-	const char *start = skip_space(text, s.end);
+	const char *start = json_scan_space(text, s.end);
 	const char *p = scan_text(&s, start, wanted, count);
 	if (p != NULL) {
-		const char *rest = skip_space(p, s.end);
+		const char *rest = json_scan_space(p, s.end);
 		if (rest == s.end) {
 			if (root != NULL)
 				*root = (struct json_span){start, (size_t)(p - start)};

@@ -14,6 +14,15 @@
 #include <emmintrin.h>
 #endif
 
+/* Behind the white space at p. */
+static inline const char *json_scan_space(const char *p, const char *end)
+{
+	while (p < end && (unsigned char)*p <= ' ' &&
+	       (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+		p++;
+	return p;
+}
+
 /*
  * The first byte in [p, end) that is a quote, a backslash, a control character or not ASCII; end if
  * there is none. Reads nothing outside of [p, end).
