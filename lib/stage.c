@@ -66,6 +66,11 @@ bool stage_stopping(const struct stage *s)
 	return s->stopping;
 }
 
+bool stage_halted(const struct stage *s)
+{
+	return s->halted;
+}
+
 size_t stage_held(const struct stage *s)
 {
 	return hold_count(s->holds);
@@ -265,7 +270,7 @@ static void release_one(struct stage *s)
 	s->text = (struct buf){0};
 	struct line line = {text.data, text.length, held.sequence + 1, text.length};
 	record_parse(&r, &line, false);
-	if (held.forward && (s->stopping || s->dead)) {
+	if (held.forward && (s->stopping || s->dead || s->halted)) {
 		struct stage_flight flight = {held.sequence, r.text, held.note.data,
 					      held.note.length, true};
 		stage_lost(s, &flight);
@@ -285,8 +290,11 @@ static void release_due(struct stage *s)
 {
 	int64_t now = clock_now();
 
-	while (!s->fatal && hold_next(s->holds) <= now) {
-		if (s->options.command != NULL && !s->stopping && !stage_child_ready(s))
+	while (!s->fatal && hold_count(s->holds) > 0) {
+		bool ending = s->stopping || s->halted;
+		if (!ending && (hold_next(s->holds) > now || stage_io_opens(s) > now))
+			break;
+		if (s->options.command != NULL && !ending && !stage_child_ready(s))
 			break;
 		release_one(s);
 	}
@@ -326,6 +334,16 @@ void stage_stop(struct stage *s)
 		cut_input(s);
 }
 
+void stage_halt(struct stage *s)
+{
+	if (s->halted)
+		return;
+	s->halted = true;
+	stage_raise(s, STATUS_STOPPED);
+	if (s->options.command != NULL)
+		stage_child_halt(s);
+}
+
 /* Take the lines that are in memory. */
 static void take_lines(struct stage *s)
 {
@@ -354,6 +372,8 @@ void stage_handle_signals(struct stage *s)
 	s->signals = interrupt_count();
 	if (interrupt_count() >= 1)
 		stage_stop(s);
+	if (interrupt_asked() && s->options.command != NULL)
+		stage_child_halt(s);
 	if (interrupt_count() >= 2 && !s->giving_up) {
 		s->giving_up = true;
 		cut_input(s);

@@ -55,6 +55,9 @@ struct stage_jobs {
 		     const char *code, const char *message);
 	/* Neither request nor result, in pipe form. NULL: passes untouched. */
 	void (*other)(struct stage *s, void *context, const struct record *r, uint64_t sequence);
+	/* From when on may the next record be taken, a new line or a held one (clock_now time)? Up
+	 * to now: at once; INT64_MAX: not before a result has come. NULL: always. */
+	int64_t (*opens)(void *context);
 };
 
 /* Something that answers requests in this process, over descriptors of its own. */
@@ -74,9 +77,10 @@ struct stage_options {
 	bool items;       /* items are this tool's requests, too */
 	bool feeds_again; /* the result job may forward again: keep the command's stdin open for
 			     that */
-	bool rounds;   /* ...but let it see end of input, and start it anew for what comes again */
-	bool restart;  /* start the command again when it dies */
-	int pipe_size; /* of the pipe to the command, bytes; 0 for the system's own */
+	bool rounds;  /* ...but let it see end of input, and start it anew for what comes again */
+	bool restart; /* start the command again when it dies */
+	size_t hold_most; /* read no more while so many records are held; 0: no bound */
+	int pipe_size;    /* of the pipe to the command, bytes; 0 for the system's own */
 	struct meter *meter;
 	const struct stage_engine *engine; /* or NULL */
 };
@@ -118,6 +122,16 @@ bool stage_stopping(const struct stage *s);
 
 /* Stop early on purpose: no more is read, what is in flight finishes, the exit status is 3. */
 void stage_stop(struct stage *s);
+
+/*
+ * Stop sending, on purpose, but account for all of the input: the command's input is closed, and it
+ * is asked to stop if it is one of these tools (what it has in flight it finishes; what it has not
+ * begun comes back cancelled or lost); held records come back to the request job at once, and the
+ * input is read to its end. From now on the request
+ * job must answer what it gets, and nothing may be forwarded or held. The exit status is 3.
+ */
+void stage_halt(struct stage *s);
+bool stage_halted(const struct stage *s);
 
 /* Something is broken beyond repair; the message has been given. Ends the run with the status. */
 void stage_fatal(struct stage *s, int status);

@@ -40,7 +40,7 @@ int stage_child_start(struct stage *s)
 bool stage_child_has_room(const struct stage *s)
 {
 	size_t ahead = s->options.pipe_size > 0 ? (size_t)s->options.pipe_size : OUT_FULL;
-	if (s->dead || s->child.pid == 0)
+	if (s->dead || s->child_halted || s->child.pid == 0)
 		return true;
 	return s->child.in >= 0 && out_pending(&s->feed) < ahead;
 }
@@ -82,7 +82,7 @@ void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custo
 	struct buf renamed = {0};
 	struct flight *f;
 
-	if (s->dead || json_type(line) != JSON_OBJECT) {
+	if (s->dead || s->child_halted || json_type(line) != JSON_OBJECT) {
 		struct stage_flight flight = {sequence, line, note, note_length, true};
 		stage_lost(s, &flight);
 		return;
@@ -152,6 +152,8 @@ static void settle_renamed(struct stage *s, struct flight *f, const struct recor
 
 static void stray_line(struct stage *s, const struct record *r, const char *why)
 {
+	if (s->child_halted) /* it was cut off in the middle of a line */
+		return;
 	if (s->strays++ < 3)
 		msg_warn("%s wrote a line that %s, left out: %.*s", s->options.command[0], why,
 			 r->text.length < 60 ? (int)r->text.length : 60, r->text.at);
@@ -192,7 +194,7 @@ static void judge_end(struct stage *s, int status, bool clean)
 	size_t left = flight_count(s->flights);
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 
-	if (!clean) {
+	if (!clean && !s->child_halted) {
 		if (code < 0)
 			msg_warn("%s was killed by signal %d, with %zu records in it", name,
 				 WTERMSIG(status), left);
@@ -200,9 +202,10 @@ static void judge_end(struct stage *s, int status, bool clean)
 			msg_warn("%s ended with status %d, with %zu records in it", name, code,
 				 left);
 	}
+	/* When stopping, one signal may have been for both of us. */
 	if (code == STATUS_USAGE || code == STATUS_STOPPED || code == STATUS_SYSTEM)
 		stage_raise(s, code);
-	else if (!clean && s->dead && !s->stopping) /* one signal may have been for both of us */
+	else if (!clean && s->dead && !s->child_halted && !s->stopping)
 		stage_raise(s, STATUS_SYSTEM);
 }
 
@@ -236,7 +239,8 @@ static void child_ended(struct stage *s)
 	stage_io_write(s); /* it may take its time to end */
 	int status = wait_for_end(s);
 	s->barren = clean || s->answers > 0 ? 0 : s->barren + 1;
-	if (!clean && (!s->options.restart || s->barren >= BARREN_MOST || s->stopping))
+	bool again = s->options.restart && s->barren < BARREN_MOST;
+	if (!clean && (!again || s->stopping || s->child_halted))
 		s->dead = true;
 	judge_end(s, status, clean);
 	lose_all(s);
@@ -291,6 +295,14 @@ static void take_last_answers(struct stage *s)
 			break;
 		stage_child_read(s);
 	}
+}
+
+void stage_child_halt(struct stage *s)
+{
+	s->child_halted = true;
+	close_feed(s);
+	if (s->child.pid > 0)
+		interrupt_ask(s->child.pid);
 }
 
 void stage_child_give_up(struct stage *s)

@@ -10,13 +10,27 @@
 #include <string.h>
 #include <unistd.h>
 
-bool stage_io_wants_input(const struct stage *s)
+int64_t stage_io_opens(const struct stage *s)
+{
+	return s->jobs.opens == NULL || s->stopping || s->halted ? 0 : s->jobs.opens(s->context);
+}
+
+/* Is there room for the outcome of another line? */
+static bool has_room(const struct stage *s)
 {
 	if (s->input_ended || s->fatal || out_pending(&s->out) >= OUT_FULL)
+		return false;
+	if (s->options.hold_most > 0 && !s->stopping && !s->halted &&
+	    hold_count(s->holds) >= s->options.hold_most)
 		return false;
 	if (s->options.engine != NULL && s->options.engine->room(s->context) == 0)
 		return false;
 	return s->options.command == NULL || stage_child_has_room(s);
+}
+
+bool stage_io_wants_input(const struct stage *s)
+{
+	return has_room(s) && (s->jobs.opens == NULL || stage_io_opens(s) <= clock_now());
 }
 
 /* A read of the input. */
@@ -88,10 +102,13 @@ void stage_io_finish(struct stage *s)
 static int time_left(const struct stage *s)
 {
 	int64_t due = meter_deadline(s->options.meter);
+	int64_t opens = stage_io_opens(s);
 	bool can_release = s->options.command == NULL || stage_child_has_room(s);
 
 	if (can_release && hold_next(s->holds) < due)
-		due = hold_next(s->holds);
+		due = hold_next(s->holds) > opens ? hold_next(s->holds) : opens;
+	if (s->jobs.opens != NULL && has_room(s) && opens < due)
+		due = opens;
 	if (s->options.engine != NULL) {
 		int64_t deadline = s->options.engine->deadline(s->context);
 		due = deadline < due ? deadline : due;

@@ -23,6 +23,7 @@ struct stage {
 	bool stopping;    /* ...before the end of the input */
 	int signals;      /* that were seen */
 	bool cut_off;     /* ...and a request was cancelled: read no more */
+	bool halted;      /* stage_halt */
 	bool giving_up;   /* a second signal: nothing more is waited for */
 	uint64_t sequence;
 
@@ -34,6 +35,7 @@ struct stage {
 	/* The command, in wrap form. */
 	struct child child;
 	bool dead;               /* it died and is not started again */
+	bool child_halted;       /* it was asked to stop */
 	unsigned barren;         /* starts in a row that ended in death without an answer */
 	uint64_t answers;        /* since it was started */
 	uint64_t strays;         /* lines of it that answer nothing */
@@ -61,6 +63,9 @@ void stage_child_read(struct stage *s);
  * its stdin when nothing more can come. */
 void stage_child_feed(struct stage *s, bool about_to_wait);
 
+/* Ask it to stop when it has finished what it has in flight. */
+void stage_child_halt(struct stage *s);
+
 /* Stop it; what was in it comes out as lost. */
 void stage_child_give_up(struct stage *s);
 
@@ -79,6 +84,9 @@ void stage_handle_signals(struct stage *s);
 
 /* May another line be taken from the input? */
 bool stage_io_wants_input(const struct stage *s);
+
+/* From when on the next record may be taken, as the tool has it. */
+int64_t stage_io_opens(const struct stage *s);
 
 /* Write to stdout: all of it if there is nothing else to look after, else what it takes now. */
 void stage_io_write(struct stage *s);

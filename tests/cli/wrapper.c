@@ -5,6 +5,7 @@
  * Input: any lines. Output: a line for each. State: none. Each record's note counts how often it
  * has been sent, so that feeding again ends.
  */
+#include "buf.h"
 #include "cli.h"
 #include "clock.h"
 #include "record.h"
@@ -19,11 +20,26 @@ struct wrapper {
 	bool all;          /* ...one without an error, too */
 	int64_t stop;      /* stop by itself after this many results; 0 for never */
 	int64_t pipe_size; /* bytes */
+	int64_t halt;      /* halt after this many results; 0 for never */
+	int64_t gap;       /* ns from one record taken to the next; 0 for none */
+	int64_t opens;     /* clock_now time */
+	int64_t hold_most;
 	bool keep_order, rounds, restart;
 	int64_t results;
 };
 
-enum { OPT_HOLD = CLI_LONG, OPT_AGAIN, OPT_ALL, OPT_STOP, OPT_ROUNDS, OPT_RESTART, OPT_PIPE_SIZE };
+enum {
+	OPT_HOLD = CLI_LONG,
+	OPT_AGAIN,
+	OPT_ALL,
+	OPT_STOP,
+	OPT_ROUNDS,
+	OPT_RESTART,
+	OPT_PIPE_SIZE,
+	OPT_HALT,
+	OPT_GAP,
+	OPT_HOLD_MOST
+};
 
 static const struct cli_option options[] = {
     {OPT_HOLD, "hold", "MS", "hold each record this long, or as its member hold says"},
@@ -34,6 +50,9 @@ static const struct cli_option options[] = {
     {OPT_RESTART, "restart", NULL, "start the command again when it dies"},
     {'k', "keep-order", NULL, "write in input order"},
     {OPT_PIPE_SIZE, "pipe-size", "BYTES", "of the pipe to the command"},
+    {OPT_HALT, "halt-after", "N", "halt after N results"},
+    {OPT_GAP, "gap", "MS", "take a record only so long after the last one"},
+    {OPT_HOLD_MOST, "hold-most", "N", "read no more while so many are held"},
 };
 
 static void set_option(void *context, int id, char *argument)
@@ -65,17 +84,45 @@ static void set_option(void *context, int id, char *argument)
 	case OPT_PIPE_SIZE:
 		w->pipe_size = cli_count("--pipe-size", argument, 1, 1 << 20);
 		break;
+	case OPT_HALT:
+		w->halt = cli_count("--halt-after", argument, 1, 1000000);
+		break;
+	case OPT_GAP:
+		w->gap = cli_count("--gap", argument, 1, 1000000) * CLOCK_MS;
+		break;
+	case OPT_HOLD_MOST:
+		w->hold_most = cli_count("--hold-most", argument, 1, 1000000);
+		break;
 	}
+}
+
+static int64_t opens(void *context)
+{
+	return ((const struct wrapper *)context)->opens;
+}
+
+static void fail(struct stage *s, const struct record *r, uint64_t sequence)
+{
+	struct buf text = {0};
+
+	record_fail(&text, r, "halted", "not sent");
+	stage_emit(s, sequence, (struct json_span){text.data, text.length}, true);
+	buf_free(&text);
 }
 
 static void on_request(struct stage *s, void *context, const struct record *r, uint64_t sequence,
 		       const void *note, size_t note_length)
 {
-	const struct wrapper *w = context;
+	struct wrapper *w = context;
 	int64_t hold = w->hold;
 	unsigned sent = 0;
 
 	(void)note_length;
+	if (stage_halted(s)) {
+		fail(s, r, sequence);
+		return;
+	}
+	w->opens = clock_now() + w->gap;
 	if (hold > 0)
 		json_integer(json_get(r->text, "hold"), &hold);
 	if (hold > 0 && note == NULL)
@@ -92,10 +139,13 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 
 	if (++w->results == w->stop)
 		stage_stop(s);
+	if (w->results == w->halt)
+		stage_halt(s);
 	if (flight != NULL)
 		memcpy(&sent, flight->note, sizeof sent);
 	bool wanted = w->all || record_failed(r);
-	if (flight == NULL || stage_stopping(s) || !wanted || sent++ >= w->again) {
+	if (flight == NULL || stage_stopping(s) || stage_halted(s) || !wanted ||
+	    sent++ >= w->again) {
 		stage_emit_record(s, sequence, r);
 		return;
 	}
@@ -124,8 +174,11 @@ int main(int argc, char **argv)
 	    .rounds = w.rounds,
 	    .restart = w.restart,
 	    .pipe_size = (int)w.pipe_size,
+	    .hold_most = (size_t)w.hold_most,
 	    .meter = &w.shared.meter,
 	};
+	if (w.gap > 0)
+		jobs.opens = opens;
 	struct stage *s = stage_new(&stage_options, &jobs, &w);
 	int status = stage_run(s);
 	stage_free(s);
