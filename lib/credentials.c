@@ -90,6 +90,8 @@ static struct http_headers *make_list(const struct credentials *c, enum target_s
 	const char *name = key_header(c, style);
 
 	list = add(c, list, "User-Agent:", "lb");
+	if (http_encoding() != NULL)
+		list = add(c, list, "Accept-Encoding:", http_encoding());
 	list = http_headers_add(list, "Expect:"); /* no waiting for "100 Continue" */
 	if (style == TARGET_ANTHROPIC)
 		list = add(c, list, "anthropic-version:", "2023-06-01");
@@ -194,6 +196,8 @@ void credentials_describe(struct credentials *c, const struct target *target, st
 		buf_adds(out, "Content-Type: application/json\n");
 	if (!is_given(c, "User-Agent:"))
 		buf_adds(out, "User-Agent: lb\n");
+	if (http_encoding() != NULL && !is_given(c, "Accept-Encoding:"))
+		buf_addf(out, "Accept-Encoding: %s\n", http_encoding());
 	if (target->style == TARGET_ANTHROPIC && !is_given(c, "anthropic-version:"))
 		buf_adds(out, "anthropic-version: 2023-06-01\n");
 	if (name != NULL && keys_count(keys_of(c, target->style)) > 0)

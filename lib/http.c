@@ -1,134 +1,15 @@
 #include "http.h"
-#include "buf.h"
 #include "clock.h"
 #include "http_list.h"
+#include "http_state.h"
 #include "mem.h"
-#include "poller.h"
 
-#include <curl/curl.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define HEADERS_MAX 65536 /* bytes of wanted header lines of one answer */
 #define SWEEP_EVERY CLOCK_SEC
-
-struct lane {
-	struct http *http;
-	CURLM *multi;
-	int64_t due; /* when libcurl wants to be called; INT64_MAX for never */
-};
-
-struct transfer {
-	struct transfer *next_free;
-	struct http *http;
-	struct lane *lane;
-	CURL *easy;
-	void *request;
-	struct buf body, headers;
-	int64_t started, last_byte; /* last_byte is 0 until the body begins */
-	bool active, too_large, stalled;
-	bool refused;      /* libcurl would not take it */
-	bool sent, resent; /* libcurl has begun to send it; it wanted to once more */
-	char message[CURL_ERROR_SIZE];
-};
-
-/* What libcurl wants of a socket. Sockets that we opened stay watched for reading between
- * requests, which saves two system calls on each; the flag tells them from libcurl's own, whose
- * end we do not see. */
-struct socket_state {
-	struct lane *lane; /* NULL while libcurl has no interest */
-	bool ours;
-};
-
-struct http {
-	struct http_options options;
-	http_done *done;
-	void *context;
-	struct poller *poller;
-	CURLSH *share;
-	struct lane *lanes;
-	size_t lane_count;
-	struct transfer *transfers;
-	struct transfer *free;
-	size_t in_flight;
-	struct socket_state *sockets;
-	size_t socket_count;
-	int64_t next_sweep;
-	bool any_refused;
-};
-
-static struct socket_state *socket_state(struct http *h, curl_socket_t fd)
-{
-	size_t want = (size_t)fd + 1;
-
-	if (want > h->socket_count) {
-		size_t count = h->socket_count * 2 > want ? h->socket_count * 2 : want + 64;
-		h->sockets = mem_resize(h->sockets, count, sizeof *h->sockets);
-		memset(h->sockets + h->socket_count, 0,
-		       (count - h->socket_count) * sizeof *h->sockets);
-		h->socket_count = count;
-	}
-	return &h->sockets[fd];
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *unused)
-{
-	struct lane *lane = context;
-	struct http *h = lane->http;
-	struct socket_state *state = socket_state(h, fd);
-	int events = 0;
-
-	(void)easy;
-	(void)unused;
-	if (what == CURL_POLL_REMOVE) {
-		state->lane = NULL;
-		events = state->ours ? POLLER_IN : 0;
-	} else {
-		state->lane = lane;
-		events =
-		    (what & CURL_POLL_IN ? POLLER_IN : 0) | (what & CURL_POLL_OUT ? POLLER_OUT : 0);
-		/* What one of ours was watched for anyway needs no change. */
-		if (state->ours && events != 0)
-			events |= POLLER_IN;
-	}
-	return poller_watch(h->poller, fd, events) < 0 && errno != EPERM ? -1 : 0;
-}
-
-static int on_timer(CURLM *multi, long milliseconds, void *context)
-{
-	struct lane *lane = context;
-
-	(void)multi;
-	lane->due = milliseconds < 0 ? INT64_MAX : clock_now() + milliseconds * CLOCK_MS;
-	return 0;
-}
-
-static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address)
-{
-	struct http *h = context;
-
-	(void)purpose;
-	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-	if (fd < 0)
-		return CURL_SOCKET_BAD;
-	struct socket_state *state = socket_state(h, fd);
-	*state = (struct socket_state){NULL, true};
-	poller_forget(h->poller, fd);
-	return fd;
-}
-
-static int on_close(void *context, curl_socket_t fd)
-{
-	struct http *h = context;
-
-	*socket_state(h, fd) = (struct socket_state){NULL, false};
-	poller_forget(h->poller, fd);
-	return close(fd);
-}
 
 static size_t on_body(char *data, size_t size, size_t n, void *context)
 {
@@ -189,7 +70,10 @@ static void set_options(struct transfer *t)
 	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
-	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
+	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, http_encoding());
+	/* Else it looks for the variables again on each request. */
+	if (!t->http->proxied)
+		curl_easy_setopt(e, CURLOPT_PROXY, "");
 	/* Answers may take minutes, after which a router may have forgotten the connection. */
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(o->timeout / CLOCK_MS));
@@ -199,12 +83,26 @@ static void set_options(struct transfer *t)
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
-	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open);
-	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t->http);
-	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-	curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, t->http);
+	http_socket_transfer(t);
 	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_send);
 	curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
+}
+
+/* Does the environment name a proxy in one of the variables that libcurl knows? */
+static bool names_proxy(void)
+{
+	static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+					    "ALL_PROXY"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (getenv(names[i]) != NULL)
+			return true;
+	return false;
+}
+
+const char *http_encoding(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_LIBZ ? "gzip" : NULL;
 }
 
 static int open_lanes(struct http *h)
@@ -216,10 +114,7 @@ static int open_lanes(struct http *h)
 		lane->multi = curl_multi_init();
 		if (lane->multi == NULL)
 			return -1;
-		curl_multi_setopt(lane->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-		curl_multi_setopt(lane->multi, CURLMOPT_SOCKETDATA, lane);
-		curl_multi_setopt(lane->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-		curl_multi_setopt(lane->multi, CURLMOPT_TIMERDATA, lane);
+		http_socket_lane(lane);
 		/* Its default moves with the number of transfers, and closes connections as it
 		 * does. */
 		curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_LANE + 8);
@@ -239,6 +134,7 @@ struct http *http_new(const struct http_options *options, http_done *done, void 
 	h->done = done;
 	h->context = context;
 	h->next_sweep = INT64_MAX;
+	h->proxied = names_proxy();
 	h->lane_count = (options->concurrency + HTTP_LANE - 1) / HTTP_LANE;
 	h->lanes = mem_zero(h->lane_count, sizeof *h->lanes);
 	h->transfers = mem_zero(options->concurrency, sizeof *h->transfers);
@@ -497,7 +393,7 @@ void http_run(struct http *h, int64_t now)
 	}
 	n = poller_poll(h->poller, events, sizeof events / sizeof *events);
 	for (size_t i = 0; i < n; i++) {
-		struct lane *lane = socket_state(h, events[i].fd)->lane;
+		struct lane *lane = http_socket_lane_of(h, events[i].fd);
 		if (lane == NULL) {
 			/* An idle connection was closed by the other side: libcurl sees it when it
 			 * wants to use it again. */

@@ -10,6 +10,7 @@
 #include "clock.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum what { LIMIT, REMAINING, RESET, WHATS };
 
@@ -36,11 +37,6 @@ struct limits {
 	int should_retry; /* 0, 1, or -1 if nothing was said */
 };
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 static bool is_space(char c)
 {
 	return c == ' ' || c == '\t';
@@ -49,12 +45,7 @@ static bool is_space(char c)
 /* A name in any case equals this one in lower case. */
 static bool name_equals(struct json_span name, const char *want)
 {
-	size_t i = 0;
-
-	for (; i < name.length && want[i] != '\0'; i++)
-		if (lower(name.at[i]) != want[i])
-			return false;
-	return i == name.length && want[i] == '\0';
+	return name.length == strlen(want) && strncasecmp(name.at, want, name.length) == 0;
 }
 
 /* Take the word, in lower case, off the front of the name. */
@@ -106,7 +97,7 @@ bool provider_wants_header(const char *name, size_t length)
 	size_t kind, what;
 
 	/* Most headers begin with another letter than these. */
-	if (length == 0 || strchr("xra", lower(name[0])) == NULL)
+	if (length == 0 || strchr("xraXRA", name[0]) == NULL)
 		return false;
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (name_equals(span, others[i]))

@@ -326,6 +326,7 @@ key_is_wiped() {
 		Host: 127.0.0.1:$MOCK_PORT
 		Content-Type: application/json
 		User-Agent: lb
+		Accept-Encoding: gzip
 		Authorization: Bearer ***
 		X-A: ***
 		anthropic-beta: c
@@ -337,6 +338,7 @@ key_is_wiped() {
 		Host: 127.0.0.1:$MOCK_PORT
 		Content-Type: application/json
 		User-Agent: lb
+		Accept-Encoding: gzip
 		anthropic-version: 2023-06-01
 		x-api-key: ***
 		X-A: ***
@@ -346,7 +348,7 @@ key_is_wiped() {
 		{ }
 
 	EOT
-	head -n 23 out >requests
+	head -n 25 out >requests
 	same requests want
 	[ "$(tail -n 3 out | jq -r .error.code | tr '\n' ' ')" = 'url_refused not_a_request bad_record ' ]
 	[ ! -s log ]
