@@ -15,30 +15,19 @@
 #include "msg.h"
 #include "naming.h"
 #include "pack.h"
+#include "packer.h"
 #include "record.h"
 #include "stage.h"
 #include "template.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A pack closes early when its items are larger than this in all. */
-#define GATHERED_MOST ((size_t)64 << 20)
 
 /* Results are requests and answers in one line, so they may be longer than either. */
 #define RESULT_LINE_MOST ((size_t)256 << 20)
 
 /* The member for the answer, unless --into names another. */
 static const char own_name[] = "answer";
-
-/* Items that wait for their pack to be full. */
-struct gathered {
-	struct buf text;
-	size_t *ends; /* where each one ends in text */
-	uint64_t *sequences;
-	size_t count;
-};
 
 struct lbchunk {
 	struct cli_shared shared;
@@ -50,10 +39,9 @@ struct lbchunk {
 	struct stage *stage;
 	struct naming *naming;
 	struct expr *answer;
-	struct gathered gathered;
-	struct json_span *items; /* room for one pack */
+	struct packer *packer;
 	bool wraps;
-	struct buf line, message;
+	struct buf line;
 };
 
 enum {
@@ -141,154 +129,37 @@ static void set_option(void *context, int id, char *argument)
 	}
 }
 
-static void system_failed(struct lbchunk *t, const char *what)
-{
-	msg_warn("%s: %s", what, strerror(errno));
-	stage_fatal(t->stage, STATUS_SYSTEM);
-}
-
-/* An item that no request can be made of. In pipe form it goes on as a failed result that carries
- * it, so that unpacking finds it again. */
-static void fail_item(struct lbchunk *t, struct json_span item, uint64_t sequence, const char *code,
-		      const char *message)
-{
-	struct buf id = {0}, error = {0};
-
-	buf_clear(&t->line);
-	record_error(&error, code, message, strlen(message));
-	if (t->wraps) {
-		struct answer_item a = {item, {NULL, 0}, {error.data, error.length}};
-		answer_line(&t->line, &a, (struct json_span){NULL, 0}, t->into);
-	} else {
-		if (naming_id(t->naming, &item, 1, &id) < 0)
-			system_failed(t, "temporary file for ids");
-		buf_addf(&t->line,
-			 "{\"custom_id\":%s,\"response\":null,\"error\":", buf_string(&id));
-		buf_add(&t->line, error.data, error.length);
-		buf_adds(&t->line, ",\"lb\":{\"items\":[");
-		buf_add(&t->line, item.at, item.length);
-		buf_adds(&t->line, "]}}");
-	}
-	stage_emit(t->stage, sequence, (struct json_span){t->line.data, t->line.length}, true);
-	buf_free(&id);
-	buf_free(&error);
-}
-
-static void send_pack(struct lbchunk *t, struct json_span *items, uint64_t *sequences,
-		      size_t count);
-
-/* An expression failed on some item of the pack: fail those, and send the others. */
-static void send_good_ones(struct lbchunk *t, struct json_span *items, uint64_t *sequences,
-			   size_t count)
-{
-	struct buf message = {0};
-	size_t good = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		buf_clear(&t->line);
-		buf_clear(&message);
-		if (pack_request(&t->pack, &items[i], 1, &t->line, &message) < 0) {
-			fail_item(t, items[i], sequences[i], "bad_item", buf_string(&message));
-		} else {
-			items[good] = items[i];
-			sequences[good++] = sequences[i];
-		}
-	}
-	if (good > 0 && good < count)
-		send_pack(t, items, sequences, good);
-	else if (good == count) /* each one alone is well, all together are not */
-		for (size_t i = 0; i < count; i++)
-			fail_item(t, items[i], sequences[i], "bad_item", buf_string(&t->message));
-	buf_free(&message);
-}
-
-/* Make one request of the items and forward it. */
-static void send_pack(struct lbchunk *t, struct json_span *items, uint64_t *sequences, size_t count)
-{
-	struct buf id = {0}, members = {0};
-
-	buf_clear(&t->message);
-	if (pack_request(&t->pack, items, count, &members, &t->message) < 0) {
-		if (count > 1)
-			send_good_ones(t, items, sequences, count);
-		else
-			fail_item(t, items[0], sequences[0], "bad_item", buf_string(&t->message));
-		goto out;
-	}
-	if (naming_id(t->naming, items, count, &id) < 0)
-		system_failed(t, "temporary file for ids");
-	struct json_span custom_id = {id.data, id.length};
-	buf_clear(&t->line);
-	buf_adds(&t->line, "{\"custom_id\":");
-	buf_add(&t->line, id.data, id.length);
-	buf_addc(&t->line, ',');
-	buf_add(&t->line, members.data, members.length);
-	stage_forward(t->stage, sequences[0], custom_id,
-		      (struct json_span){t->line.data, t->line.length}, sequences,
-		      count * sizeof *sequences);
-out:
-	buf_free(&members);
-	buf_free(&id);
-}
-
-static void send_gathered(struct lbchunk *t)
-{
-	struct gathered *g = &t->gathered;
-	size_t start = 0;
-
-	if (g->count == 0)
-		return;
-	for (size_t i = 0; i < g->count; i++) {
-		t->items[i] = (struct json_span){g->text.data + start, g->ends[i] - start};
-		start = g->ends[i];
-	}
-	send_pack(t, t->items, g->sequences, g->count);
-	g->count = 0;
-	buf_clear(&g->text);
-}
-
-/* The request job: gather items until a pack is full. */
+/* The request job: an item goes into a pack. */
 static void on_item(struct stage *s, void *context, const struct record *r, uint64_t sequence,
 		    const void *note, size_t note_length)
 {
 	struct lbchunk *t = context;
-	struct gathered *g = &t->gathered;
 
 	(void)s;
 	(void)note;
 	(void)note_length;
-	buf_add(&g->text, r->text.at, r->text.length);
-	g->ends[g->count] = g->text.length;
-	g->sequences[g->count++] = sequence;
-	if (g->count == t->pack.size || g->text.length > GATHERED_MOST)
-		send_gathered(t);
+	packer_add(t->packer, r->text, sequence);
 }
 
 static void on_finish(struct stage *s, void *context, bool stopped)
 {
 	struct lbchunk *t = context;
-	struct gathered *g = &t->gathered;
-	size_t start = 0;
 
 	(void)s;
-	if (!stopped) {
-		send_gathered(t);
-		return;
-	}
-	for (size_t i = 0; i < g->count; i++) {
-		struct json_span item = {g->text.data + start, g->ends[i] - start};
-		start = g->ends[i];
-		fail_item(t, item, g->sequences[i], "cancelled", "interrupted before it was sent");
-	}
-	g->count = 0;
+	if (stopped)
+		packer_cancel(t->packer);
+	else
+		packer_flush(t->packer);
 }
 
 /* An item that the stage gives up. */
 static void on_fail(struct stage *s, void *context, const struct record *r, uint64_t sequence,
 		    const char *code, const char *message)
 {
+	struct lbchunk *t = context;
+
 	(void)s;
-	fail_item(context, r->text, sequence, code, message);
+	packer_fail(t->packer, r->text, sequence, code, message);
 }
 
 /* With -u a request passes. */
@@ -308,28 +179,6 @@ static void emit_item(struct lbchunk *t, const struct answer_item *a, struct jso
 	answer_line(&t->line, a, custom_id, t->into);
 	stage_emit(t->stage, sequence, (struct json_span){t->line.data, t->line.length},
 		   a->error.at != NULL);
-}
-
-/* Wrap form: the items that a packed answer left out go into packs of half the size. */
-static void ask_again(struct lbchunk *t, const struct answer_set *set, const uint64_t *sequences)
-{
-	size_t half = set->count / 2 > 1 ? set->count / 2 : 1;
-	struct json_span *items = mem_zero(half, sizeof *items);
-	uint64_t *numbers = mem_zero(half, sizeof *numbers);
-	size_t n = 0;
-
-	for (size_t i = 0; i < set->count; i++) {
-		if (set->items[i].error.at != NULL) {
-			items[n] = set->items[i].item;
-			numbers[n++] = sequences[i];
-		}
-		if (n == half || (n > 0 && i + 1 == set->count)) {
-			send_pack(t, items, numbers, n);
-			n = 0;
-		}
-	}
-	free(items);
-	free(numbers);
 }
 
 /* The result job: each item with its answer. */
@@ -357,7 +206,7 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 			emit_item(t, &set.items[i], own.custom_id,
 				  sequences != NULL ? sequences[i] : sequence);
 	if (again)
-		ask_again(t, &set, sequences);
+		packer_ask_again(t->packer, &set, sequences);
 	answer_free(&set);
 	free(sequences);
 }
@@ -447,7 +296,6 @@ static void load_schema(struct lbchunk *t)
 
 static void open_all(struct lbchunk *t)
 {
-	struct gathered *g = &t->gathered;
 	char *error = NULL;
 
 	check_options(t);
@@ -467,9 +315,6 @@ static void open_all(struct lbchunk *t)
 	t->naming = naming_new(t->id_text, &error);
 	if (t->naming == NULL)
 		cli_misuse("--id: %s", error);
-	g->ends = mem_zero(t->pack.size, sizeof *g->ends);
-	g->sequences = mem_zero(t->pack.size, sizeof *g->sequences);
-	t->items = mem_zero(t->pack.size, sizeof *t->items);
 }
 
 static void close_all(struct lbchunk *t)
@@ -480,15 +325,11 @@ static void close_all(struct lbchunk *t)
 	template_free(t->pack.prompt);
 	template_free(t->pack.system);
 	naming_free(t->naming);
-	free(t->items);
-	free(t->gathered.ends);
-	free(t->gathered.sequences);
-	buf_free(&t->gathered.text);
+	packer_free(t->packer);
 	buf_free(&t->prompt);
 	buf_free(&t->system);
 	buf_free(&t->schema);
 	buf_free(&t->line);
-	buf_free(&t->message);
 }
 
 int main(int argc, char **argv)
@@ -522,6 +363,8 @@ int main(int argc, char **argv)
 	    .meter = &t.shared.meter,
 	};
 	t.stage = stage_new(&stage_options, &jobs, &t);
+	if (!t.unpack)
+		t.packer = packer_new(t.stage, &t.pack, t.naming, t.wraps ? t.into : NULL);
 	int status = stage_run(t.stage);
 	close_all(&t);
 	return status;
