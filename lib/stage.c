@@ -22,6 +22,7 @@ struct stage *stage_new(const struct stage_options *options, const struct stage_
 	s->jobs = *jobs;
 	s->context = context;
 	s->child = (struct child){0, -1, -1};
+	s->idle_due = INT64_MAX;
 	line_init(&s->in, STDIN_FILENO, options->max_line);
 	out_init(&s->out, STDOUT_FILENO);
 	s->spool = spool_new(SPOOL_MEMORY);
@@ -430,6 +431,8 @@ int stage_run(struct stage *s)
 			stage_io_write(s);
 		release_ordered(s);
 		meter_tick(m, clock_now());
+		if (is_done(s) || s->idle_due <= clock_now())
+			stage_io_idle(s);
 		if (s->fatal || is_done(s))
 			break;
 		stage_io_wait(s);

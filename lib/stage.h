@@ -58,6 +58,10 @@ struct stage_jobs {
 	/* From when on may the next record be taken, a new line or a held one (clock_now time)? Up
 	 * to now: at once; INT64_MAX: not before a result has come. NULL: always. */
 	int64_t (*opens)(void *context);
+	/* About to wait, to close the command's input, or to end: forward and emit now what was
+	 * kept back to be stored together. Returns when to be called again though nothing happens
+	 * (clock_now time), INT64_MAX for not at all. May be NULL. */
+	int64_t (*idle)(struct stage *s, void *context);
 };
 
 /* Something that answers requests in this process, over descriptors of its own. */

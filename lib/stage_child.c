@@ -277,7 +277,10 @@ void stage_child_feed(struct stage *s, bool about_to_wait)
 	}
 	bool more = s->options.feeds_again && !s->options.rounds && !s->stopping &&
 		    flight_count(s->flights) > 0;
-	if (last && out_pending(&s->feed) == 0 && !more)
+	if (!last || out_pending(&s->feed) > 0 || more)
+		return;
+	stage_io_idle(s);
+	if (hold_count(s->holds) == 0 && out_pending(&s->feed) == 0)
 		close_feed(s);
 }
 

@@ -15,6 +15,12 @@ int64_t stage_io_opens(const struct stage *s)
 	return s->jobs.opens == NULL || s->stopping || s->halted ? 0 : s->jobs.opens(s->context);
 }
 
+void stage_io_idle(struct stage *s)
+{
+	if (s->jobs.idle != NULL && !s->fatal)
+		s->idle_due = s->jobs.idle(s, s->context);
+}
+
 /* Is there room for the outcome of another line? */
 static bool has_room(const struct stage *s)
 {
@@ -113,6 +119,8 @@ static int time_left(const struct stage *s)
 		int64_t deadline = s->options.engine->deadline(s->context);
 		due = deadline < due ? deadline : due;
 	}
+	if (s->idle_due < due)
+		due = s->idle_due;
 	if (due == INT64_MAX)
 		return -1;
 	int64_t left = due - clock_now();
@@ -168,6 +176,11 @@ void stage_io_wait(struct stage *s)
 	struct pollfd fds[POLL_COUNT];
 
 	fill_poll(s, fds);
+	bool busy = !s->hungry && stage_io_wants_input(s);
+	if (s->jobs.idle != NULL && !busy && poll(fds, POLL_COUNT, 0) == 0) {
+		stage_io_idle(s);
+		fill_poll(s, fds);
+	}
 	if (poll_or_write(s, fds) < 0) {
 		if (errno == EINTR)
 			return;

@@ -24,6 +24,7 @@ struct stage {
 	int signals;      /* that were seen */
 	bool cut_off;     /* ...and a request was cancelled: read no more */
 	bool halted;      /* stage_halt */
+	int64_t idle_due; /* when the idle job wants to be called again */
 	bool giving_up;   /* a second signal: nothing more is waited for */
 	uint64_t sequence;
 
@@ -87,6 +88,9 @@ bool stage_io_wants_input(const struct stage *s);
 
 /* From when on the next record may be taken, as the tool has it. */
 int64_t stage_io_opens(const struct stage *s);
+
+/* Let the tool bring out what it keeps back. */
+void stage_io_idle(struct stage *s);
 
 /* Write to stdout: all of it if there is nothing else to look after, else what it takes now. */
 void stage_io_write(struct stage *s);

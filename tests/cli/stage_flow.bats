@@ -102,3 +102,28 @@ load wrapper
 	same in out
 	[ ! -s rest ]
 }
+
+# bats test_tags=valgrind
+@test "what a tool keeps back until nothing else is going on comes out while its input is open, and at the end" {
+	records 3 >in
+	wrapper --keep-back cat
+	status_is 0
+	same in out
+	# One that answers when its input has ended.
+	wrapper --keep-back sh -c 'cat >inside; cat inside'
+	status_is 0
+	same in out
+	records 20000 100 >in
+	wrapper --keep-back cat
+	status_is 0
+	each_once
+
+	start --keep-back cat
+	records 1 >in
+	cat in >&8
+	until_true has_lines 1 out
+	cat in >&8
+	until_true has_lines 2 out
+	finish
+	status_is 0
+}

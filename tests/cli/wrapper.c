@@ -8,10 +8,21 @@
 #include "buf.h"
 #include "cli.h"
 #include "clock.h"
+#include "mem.h"
 #include "record.h"
 #include "stage.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* A record that is kept back until nothing else is going on. */
+struct kept {
+	struct kept *next;
+	uint64_t sequence;
+	bool result;
+	size_t length;
+	char text[];
+};
 
 struct wrapper {
 	struct cli_shared shared;
@@ -24,6 +35,8 @@ struct wrapper {
 	int64_t gap;       /* ns from one record taken to the next; 0 for none */
 	int64_t opens;     /* clock_now time */
 	int64_t hold_most;
+	bool keep_back;
+	struct kept *kept, **last_kept;
 	bool keep_order, rounds, restart;
 	int64_t results;
 };
@@ -38,7 +51,8 @@ enum {
 	OPT_PIPE_SIZE,
 	OPT_HALT,
 	OPT_GAP,
-	OPT_HOLD_MOST
+	OPT_HOLD_MOST,
+	OPT_KEEP_BACK
 };
 
 static const struct cli_option options[] = {
@@ -52,6 +66,7 @@ static const struct cli_option options[] = {
     {OPT_PIPE_SIZE, "pipe-size", "BYTES", "of the pipe to the command"},
     {OPT_HALT, "halt-after", "N", "halt after N results"},
     {OPT_GAP, "gap", "MS", "take a record only so long after the last one"},
+    {OPT_KEEP_BACK, "keep-back", NULL, "send and write records when idle only"},
     {OPT_HOLD_MOST, "hold-most", "N", "read no more while so many are held"},
 };
 
@@ -90,10 +105,43 @@ static void set_option(void *context, int id, char *argument)
 	case OPT_GAP:
 		w->gap = cli_count("--gap", argument, 1, 1000000) * CLOCK_MS;
 		break;
+	case OPT_KEEP_BACK:
+		w->keep_back = true;
+		break;
 	case OPT_HOLD_MOST:
 		w->hold_most = cli_count("--hold-most", argument, 1, 1000000);
 		break;
 	}
+}
+
+static void keep(struct wrapper *w, const struct record *r, uint64_t sequence, bool result)
+{
+	struct kept *k = mem_alloc(sizeof *k + r->text.length);
+
+	*k = (struct kept){NULL, sequence, result, r->text.length};
+	memcpy(k->text, r->text.at, r->text.length);
+	*w->last_kept = k;
+	w->last_kept = &k->next;
+}
+
+static int64_t idle(struct stage *s, void *context)
+{
+	struct wrapper *w = context;
+	unsigned sent = 0;
+
+	for (struct kept *k = w->kept, *next; k != NULL; k = next) {
+		struct json_span text = {k->text, k->length};
+		next = k->next;
+		if (k->result)
+			stage_emit(s, k->sequence, text, json_is_set(json_get(text, "error")));
+		else
+			stage_forward(s, k->sequence, json_get(text, "custom_id"), text, &sent,
+				      sizeof sent);
+		free(k);
+	}
+	w->kept = NULL;
+	w->last_kept = &w->kept;
+	return INT64_MAX;
 }
 
 static int64_t opens(void *context)
@@ -123,6 +171,10 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 		return;
 	}
 	w->opens = clock_now() + w->gap;
+	if (w->keep_back) {
+		keep(w, r, sequence, false);
+		return;
+	}
 	if (hold > 0)
 		json_integer(json_get(r->text, "hold"), &hold);
 	if (hold > 0 && note == NULL)
@@ -146,7 +198,10 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 	bool wanted = w->all || record_failed(r);
 	if (flight == NULL || stage_stopping(s) || stage_halted(s) || !wanted ||
 	    sent++ >= w->again) {
-		stage_emit_record(s, sequence, r);
+		if (w->keep_back)
+			keep(w, r, sequence, true);
+		else
+			stage_emit_record(s, sequence, r);
 		return;
 	}
 	struct json_span id = json_get(flight->request, "custom_id");
@@ -177,6 +232,9 @@ int main(int argc, char **argv)
 	    .hold_most = (size_t)w.hold_most,
 	    .meter = &w.shared.meter,
 	};
+	w.last_kept = &w.kept;
+	if (w.keep_back)
+		jobs.idle = idle;
 	if (w.gap > 0)
 		jobs.opens = opens;
 	struct stage *s = stage_new(&stage_options, &jobs, &w);
