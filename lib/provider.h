@@ -69,4 +69,44 @@ bool provider_error(struct json_span body, const struct json_member members[PROV
  */
 const char *provider_answer(struct json_span body, struct buf *text);
 
+/* What became of a request, for deciding whether to send it again. */
+enum provider_class {
+	PROVIDER_OK,        /* answered */
+	PROVIDER_TRANSIENT, /* may well go another time */
+	PROVIDER_LENGTH,    /* too long for this model: permanent, unless another one takes it */
+	PROVIDER_PERMANENT, /* will fail again */
+	PROVIDER_QUOTA      /* the account has no credit left: nothing will go until it is paid */
+};
+
+/*
+ * Classify a result record's outcome: status is that of its response (0 if there is none), error
+ * its error member (at NULL or null: PROVIDER_OK), body the response's (at NULL if there is none).
+ * By the codes and types first, which are looked for in the body and in error.code, then by status,
+ * by words in the message only where a provider has no code for it. An x-should-retry header
+ * (should_retry, 1 or 0; -1 for none) decides between transient and permanent, but never heals
+ * quota. Codes that the tools themselves give are known: transport errors are transient, refusals
+ * to send are permanent.
+ */
+enum provider_class provider_classify(long status, struct json_span error, struct json_span body,
+				      int should_retry);
+
+/* How long the body of an error asks to wait, in nanoseconds (Gemini's
+ * error.details[].retryDelay), or -1 if it does not say. wall as for provider_ratelimit. */
+int64_t provider_retry_delay(struct json_span body, int64_t wall);
+
+/* The tokens that an answer reports. Counts that are not there are 0. */
+struct provider_usage {
+	int64_t input;          /* all of the prompt: with what was cached, and written to a cache */
+	int64_t cached;         /* of it, read from a cache */
+	int64_t cache_write;    /* of it, written to a cache (Anthropic: for five minutes) */
+	int64_t cache_write_1h; /* of it, written to a cache for an hour (Anthropic) */
+	int64_t output;         /* all of the answer: with the reasoning */
+	int64_t reasoning;      /* of it, reasoning or thoughts */
+};
+
+/* The usage in a response body of any known API: chat and completions, Responses, embeddings,
+ * DeepSeek, Anthropic messages, Gemini's own. Returns whether there is one. Negative counts, and
+ * such that are no integers, make it none. */
+bool provider_usage(struct json_span body, struct provider_usage *usage);
+
 #endif
