@@ -64,6 +64,7 @@ MICROHTTPD := $(or $(shell pkg-config --libs libmicrohttpd 2>/dev/null),-lmicroh
 
 $(BUILD)/bin/lbchunk: LIBS = $(JQ) $(CRYPTO)
 $(BUILD)/bin/lbcall: LIBS = $(CURL)
+$(BUILD)/bin/lbretry: LIBS = $(JQ)
 $(BUILD)/bin/lbmock: LIBS = $(MICROHTTPD) -lm
 $(UNIT) $(FUZZ) $(AIDS) $(BENCH): LIBS = -Wl,--as-needed $(JQ) $(CRYPTO) $(CURL) -lm
 

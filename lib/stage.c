@@ -421,8 +421,8 @@ int stage_run(struct stage *s)
 		return STATUS_USAGE;
 	meter_start(m, clock_now());
 	while (!s->fatal) {
+		release_due(s); /* what has waited goes before what is new */
 		take_lines(s);
-		release_due(s);
 		if (s->options.engine != NULL)
 			s->options.engine->run(s->context);
 		if (s->options.command != NULL)

@@ -55,8 +55,8 @@ struct stage_jobs {
 		     const char *code, const char *message);
 	/* Neither request nor result, in pipe form. NULL: passes untouched. */
 	void (*other)(struct stage *s, void *context, const struct record *r, uint64_t sequence);
-	/* From when on may the next record be taken, a new line or a held one (clock_now time)? Up
-	 * to now: at once; INT64_MAX: not before a result has come. NULL: always. */
+	/* From when on may the next record be taken, a new line or a held one (clock_now time)? 0:
+	 * at once; INT64_MAX: not before a result has come. NULL: always. */
 	int64_t (*opens)(void *context);
 	/* About to wait, to close the command's input, or to end: forward and emit now what was
 	 * kept back to be stored together. Returns when to be called again though nothing happens

@@ -29,6 +29,8 @@
 #define REST_AFTER_429 (5 * CLOCK_SEC)
 #define REST_AFTER_401 (600 * CLOCK_SEC)
 #define STALL_TIMEOUT  (120 * CLOCK_SEC)
+/* After an answer that there is no credit left, so that who reads the results can stop us. */
+#define QUOTA_PAUSE (CLOCK_SEC / 4)
 
 /* A request in flight. */
 struct call {
@@ -61,6 +63,7 @@ struct lbcall {
 	size_t id_prefix; /* the length of that start */
 	uint64_t count;
 	bool key_missing; /* a request failed for want of a key */
+	int64_t pause;    /* no request is begun before, clock_now time */
 };
 
 enum { OPT_AUTH = CLI_LONG, OPT_ORIGIN, OPT_TIMEOUT, OPT_CONNECT, OPT_MAX_RESPONSE };
@@ -273,6 +276,23 @@ static void on_other(struct stage *s, void *context, const struct record *r, uin
 			  : "not a request: it has no body; lbchunk makes requests of items");
 }
 
+/* What a failed answer means for the requests to come. */
+static void heed_failure(struct lbcall *t, const struct call *call, long status)
+{
+	struct json_span result = {t->result.data, t->result.length};
+	struct json_span body = json_path(result, "response", "body", NULL);
+	int64_t now = clock_now();
+
+	if (status == 429 || status == 401) {
+		int64_t rest = status == 401 ? REST_AFTER_401 : REST_AFTER_429;
+		if (t->reply.retry_after >= 0 && t->reply.retry_after < 86400)
+			rest = (int64_t)(t->reply.retry_after * (double)CLOCK_SEC);
+		credentials_rest(t->credentials, call->style, call->key, now + rest);
+	}
+	if (provider_classify(status, json_get(result, "error"), body, -1) == PROVIDER_QUOTA)
+		t->pause = now + QUOTA_PAUSE;
+}
+
 /* The result job: a reply has come, or will not. */
 static void on_done(void *context, void *request, const struct http_reply *reply)
 {
@@ -287,12 +307,8 @@ static void on_done(void *context, void *request, const struct http_reply *reply
 	reply_result(&t->reply, &t->result, &call->record, reply, id, clock_wall());
 	stage_emit(t->stage, call->sequence, (struct json_span){t->result.data, t->result.length},
 		   t->reply.failed);
-	if (reply->status == 429 || reply->status == 401) {
-		int64_t rest = reply->status == 401 ? REST_AFTER_401 : REST_AFTER_429;
-		if (t->reply.retry_after >= 0 && t->reply.retry_after < 86400)
-			rest = (int64_t)(t->reply.retry_after * (double)CLOCK_SEC);
-		credentials_rest(t->credentials, call->style, call->key, clock_now() + rest);
-	}
+	if (t->reply.failed && reply->status != 0)
+		heed_failure(t, call, reply->status);
 	if (call->line.capacity > 65536)
 		buf_free(&call->line);
 	call->next_free = t->free_calls;
@@ -301,7 +317,9 @@ static void on_done(void *context, void *request, const struct http_reply *reply
 
 static size_t engine_room(void *context)
 {
-	return http_room(((struct lbcall *)context)->http);
+	const struct lbcall *t = context;
+
+	return t->pause > 0 && t->pause > clock_now() ? 0 : http_room(t->http);
 }
 
 static size_t engine_in_flight(void *context)
@@ -316,7 +334,10 @@ static int engine_descriptor(void *context)
 
 static int64_t engine_deadline(void *context)
 {
-	return http_deadline(((struct lbcall *)context)->http);
+	const struct lbcall *t = context;
+	int64_t deadline = http_deadline(t->http);
+
+	return t->pause > clock_now() && t->pause < deadline ? t->pause : deadline;
 }
 
 static void engine_run(void *context)

@@ -26,6 +26,15 @@ describe() {
 		args=(-m m -p x)
 		good='{"id":"a"}'
 		;;
+	lbretry)
+		args=(-n 2)
+		good=$RESULT
+		export OPENAI_BASE_URL=http://127.0.0.1:9
+		;;
+	lbthrottle)
+		args=(-r 1000000)
+		good=$RESULT
+		;;
 	*)
 		echo "$1: contract.bats does not know what arguments it needs: add it to describe"
 		return 1

@@ -177,6 +177,14 @@ run_examples() {
 	run_examples lbmock.1
 }
 
+@test "the examples of lbthrottle(1) run" {
+	run_examples lbthrottle.1
+}
+
+@test "the examples of lbretry(1) run" {
+	run_examples lbretry.1
+}
+
 @test "no page is left out above" {
 	local page
 	for page in "$TOP"/man/*.[157]; do
