@@ -96,9 +96,9 @@ int64_t provider_retry_delay(struct json_span body, int64_t wall);
 
 /* The tokens that an answer reports. Counts that are not there are 0. */
 struct provider_usage {
-	int64_t input;          /* all of the prompt: with what was cached, and written to a cache */
-	int64_t cached;         /* of it, read from a cache */
-	int64_t cache_write;    /* of it, written to a cache (Anthropic: for five minutes) */
+	int64_t input;       /* all of the prompt: with what was cached, and written to a cache */
+	int64_t cached;      /* of it, read from a cache */
+	int64_t cache_write; /* of it, written to a cache (Anthropic: for five minutes) */
 	int64_t cache_write_1h; /* of it, written to a cache for an hour (Anthropic) */
 	int64_t output;         /* all of the answer: with the reasoning */
 	int64_t reasoning;      /* of it, reasoning or thoughts */

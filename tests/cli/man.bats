@@ -232,7 +232,7 @@ run_examples() {
 	# The first word among the arguments of the functions that make failures, and what others return.
 	cat "$TOP"/lib/*.c "$TOP"/tools/*.c | tr -s ' \t\n' ' ' >sources
 	{
-		grep -oE '\b(fail|fail_all|fail_item|fail_raw|fail_record|make_error|record_fail|refuse|set_error)\([^;{}]*;' sources |
+		grep -oE '\b(fail|fail_all|fail_item|fail_raw|fail_record|packer_fail|make_error|record_fail|refuse|set_error)\([^;{}]*;' sources |
 			sed -n 's/^[^"]*"\([a-z_]*\)".*/\1/p'
 		grep -oE '(code = |return |: |return .{20,40}[?] )"[a-z]+(_[a-z]+)*";' sources |
 			grep -oE '"[a-z_]*"' | tr -d '"' | grep -E '_|^timeout$|^truncated$|^refusal$|^cancelled$'
