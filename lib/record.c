@@ -118,7 +118,8 @@ void record_set(struct buf *out, const struct record *r, const struct json_edit 
 	struct buf lb = {0};
 	struct json_span old = json_type(r->lb) == JSON_OBJECT ? r->lb : JSON_LITERAL("{}");
 
-	memcpy(all, edits, count * sizeof *edits);
+	if (count > 0)
+		memcpy(all, edits, count * sizeof *edits);
 	if (lb_count > 0) {
 		json_set(&lb, old, lb_edits, lb_count);
 		all[count++] = (struct json_edit){"lb", {lb.data, lb.length}};

@@ -109,11 +109,12 @@ static int time_left(const struct stage *s)
 {
 	int64_t due = meter_deadline(s->options.meter);
 	int64_t opens = stage_io_opens(s);
+	int64_t release = hold_next(s->holds) > opens ? hold_next(s->holds) : opens;
 	bool can_release = s->options.command == NULL || stage_child_has_room(s);
 
-	if (can_release && hold_next(s->holds) < due)
-		due = hold_next(s->holds) > opens ? hold_next(s->holds) : opens;
-	if (s->jobs.opens != NULL && has_room(s) && opens < due)
+	if (can_release && hold_count(s->holds) > 0 && release < due)
+		due = release;
+	if (s->jobs.opens != NULL && has_room(s) && opens > clock_now() && opens < due)
 		due = opens;
 	if (s->options.engine != NULL) {
 		int64_t deadline = s->options.engine->deadline(s->context);

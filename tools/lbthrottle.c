@@ -37,6 +37,7 @@ struct lbthrottle {
 	uint64_t sequence;
 	struct quota_ticket ticket;
 	int64_t opens; /* when it may go, or ask again: clock_now time, 0 for now */
+	bool dead;     /* the command: what follows fails, and need not wait for that */
 	bool warned;
 	struct buf line, entry;
 };
@@ -109,7 +110,7 @@ static void set_opens(struct lbthrottle *t, int64_t at, int64_t now)
 {
 	int64_t wait = at - now;
 
-	if (t->file != NULL && wait > LOOK_AGAIN)
+	if (t->file != NULL && t->ticket.at > 0 && wait > LOOK_AGAIN)
 		wait = LOOK_AGAIN;
 	t->opens = wait > 0 ? clock_now() + wait : 0;
 }
@@ -124,8 +125,8 @@ static void look_again(struct lbthrottle *t, int64_t now)
 	set_opens(t, at, now);
 }
 
-static void fail_request(struct lbthrottle *t, struct stage *s, const struct record *r,
-			 uint64_t sequence, const char *code, const char *message)
+static void fail_record(struct lbthrottle *t, struct stage *s, const struct record *r,
+			uint64_t sequence, const char *code, const char *message)
 {
 	buf_clear(&t->line);
 	record_fail(&t->line, r, code, message);
@@ -141,7 +142,7 @@ static void refuse_request(struct lbthrottle *t, struct stage *s, const struct r
 		 "the request takes about %" PRId64 " tokens with its answer, and the limit is "
 		 "%" PRId64 " a minute",
 		 t->ticket.tokens, quota_tokens(t->quota));
-	fail_request(t, s, r, sequence, "exceeds_rate_limit", message);
+	fail_record(t, s, r, sequence, "exceeds_rate_limit", message);
 }
 
 static struct quota_need need_of(const struct lbthrottle *t, const struct record *r)
@@ -179,7 +180,9 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 	enum quota_answer answer = QUOTA_GO;
 
 	(void)note_length;
-	if (r->kind == RECORD_RESULT) { /* around a command: it takes no call any more */
+	/* Around a command, a result takes no call any more. */
+	if (r->kind == RECORD_RESULT || t->dead) {
+		t->waits = false;
 		stage_forward(s, sequence, r->custom_id, r->text, NULL, 0);
 		return;
 	}
@@ -226,7 +229,7 @@ static void on_fail(struct stage *s, void *context, const struct record *r, uint
 		if (t->ticket.at > 0)
 			quota_give_back(t->quota, &t->ticket, clock_wall());
 	}
-	fail_request(t, s, r, sequence, code, message);
+	fail_record(t, s, r, sequence, code, message);
 }
 
 /* The line without its ticket. Only lb is looked through for it, not the answer. */
@@ -271,7 +274,10 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 		settle_line(t, s, r, sequence);
 		return;
 	}
-	if (flight->note_length == sizeof ticket && !flight->lost) {
+	if (flight->lost) {
+		t->dead = true;
+		t->opens = 0;
+	} else if (flight->note_length == sizeof ticket) {
 		now = clock_wall();
 		memcpy(&ticket, flight->note, sizeof ticket);
 		quota_settle(t->quota, &ticket, r, now);

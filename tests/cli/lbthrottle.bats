@@ -106,13 +106,15 @@ took() {
 @test "8 processes share one state: no 429, also when two of them are killed" {
 	start_mock --rpm 6000 --burst 400 --latency 20ms
 	requests 80 >in
+	requests 2000 >long
 	local i
 	began=$(now_ms)
 	for i in 1 2 3 4 5 6 7 8; do
-		lbthrottle -r 6000 -f state lbcall -u "$MOCK" -c 50 <in >out.$i 2>err.$i 3>&- &
+		# The first two are killed in the middle of it.
+		[ "$i" -gt 2 ] && input=in || input=long
+		lbthrottle -r 6000 -f state lbcall -u "$MOCK" -c 50 <$input >out.$i 2>err.$i 3>&- &
 		pids[i]=$!
 	done
-	# Two in the middle of it.
 	for i in 1 2; do
 		while [ "$(lines out.$i)" -lt 5 ] && kill -0 "${pids[i]}"; do sleep 0.02; done
 		kill -9 "${pids[i]}"
@@ -168,7 +170,7 @@ took() {
 	start_mock --quota 1
 	requests 200 >in
 	# A second for each, were it to hold the lane, would be more than the minute that there is.
-	call lbthrottle -r 60000 --burst 1 lbcall -u "$MOCK" -c 1 <in
+	call lbthrottle -r 60000 --burst 1 lbcall -u "$MOCK" -c 20 <in
 	status_is 1
 	[ "$(jq -r 'select(.error) | .error.code' out | grep -c '^insufficient_quota$')" -eq 199 ]
 }
@@ -260,6 +262,14 @@ took() {
 	call lbthrottle -k -r 60000 sort -r <in
 	status_is 1
 	same out in
+}
+
+@test "a command that dies: what is left fails without waiting for its time" {
+	requests 100 >in
+	call lbthrottle -r 6 sh -c 'read -r line' <in
+	status_is 4
+	[ "$(lines out)" -eq 100 ]
+	holds out '.error.code == "command_died"'
 }
 
 @test "a damaged, foreign or odd state file is refused with status 4 and left as it is" {

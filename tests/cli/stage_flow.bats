@@ -127,3 +127,22 @@ load wrapper
 	finish
 	status_is 0
 }
+
+# Hundredths of a second of processor time that the wrapper has used.
+ticks() {
+	sed 's/.*) //' "/proc/$(wrapper_pid)/stat" | awk '{ print $12 + $13 }'
+}
+
+@test "a tool that may go on at once, and has nothing to do, uses no processor time" {
+	[ -r /proc/self/stat ] || skip "there is no /proc"
+	records 1 >in
+	start --gap 1 cat
+	cat in >&8
+	until_true has_lines 1 out
+	local before
+	before=$(ticks)
+	sleep 0.5 # the time that it is looked at
+	[ $(($(ticks) - before)) -le 5 ]
+	finish
+	status_is 0
+}
