@@ -1,4 +1,5 @@
 #include "flight.h"
+#include "fnv.h"
 #include "mem.h"
 
 #include <stdlib.h>
@@ -52,14 +53,11 @@ void flight_key(struct buf *key, struct json_span custom_id)
 		json_compact(key, custom_id);
 }
 
-/* FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/), finished by a multiply-shift.
- * Chains compare whole ids, so a collision costs time only, and ids come from the user's own
+/* Chains compare whole ids, so a collision costs time only, and ids come from the user's own
  * pipeline. */
 static uint64_t hash_key(const struct buf *key)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
-	for (size_t i = 0; i < key->length; i++)
-		h = (h ^ (unsigned char)key->data[i]) * UINT64_C(1099511628211);
+	uint64_t h = fnv_add(FNV_START, key->data, key->length);
 	return h ^ h >> 29;
 }
 

@@ -1,4 +1,5 @@
 #include "merge.h"
+#include "fnv.h"
 #include "mem.h"
 
 #include <stdint.h>
@@ -64,14 +65,12 @@ void merge_free(struct merge *node)
 	free(node);
 }
 
-/* FNV-1a. Names come from strangers: starting from an address, which they don't know, makes it
+/* Names come from strangers: starting from an address, which they don't know, makes it
  * hard to aim many at one slot. */
 static uint64_t hash_key(const struct merge *node, struct json_span key)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)(uintptr_t)node->root;
+	uint64_t hash = fnv_add(FNV_START ^ (uint64_t)(uintptr_t)node->root, key.at, key.length);
 
-	for (size_t i = 0; i < key.length; i++)
-		hash = (hash ^ (unsigned char)key.at[i]) * UINT64_C(0x100000001b3);
 	return hash ^ hash >> 32;
 }
 

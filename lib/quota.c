@@ -2,6 +2,7 @@
 #include "quota.h"
 #include "buf.h"
 #include "clock.h"
+#include "fnv.h"
 #include "quota_state.h"
 
 #include <string.h>
@@ -86,14 +87,10 @@ int64_t quota_tokens(const struct quota *q)
 	return quota_limit(q, QUOTA_TOKENS, &limit) ? limit.units : 0;
 }
 
-/* FNV-1a (Fowler, Noll, Vo), of which 52 bits are kept; not 0. */
+/* 52 bits; not 0. */
 static int64_t hash_name(struct json_span name)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
-
-	for (size_t i = 0; i < name.length; i++)
-		hash = (hash ^ (unsigned char)name.at[i]) * UINT64_C(1099511628211);
-	return (int64_t)(hash >> 12 | 1);
+	return (int64_t)(fnv_add(FNV_START, name.at, name.length) >> 12 | 1);
 }
 
 struct quota_model *quota_model(const struct quota *q, int64_t name, bool make)

@@ -1,17 +1,7 @@
 #include "retry.h"
 #include "backoff.h"
 #include "clock.h"
-
-/* FNV-1a, 64 bits (Fowler, Noll, Vo). */
-#define FNV_START UINT64_C(0xcbf29ce484222325)
-#define FNV_PRIME UINT64_C(0x100000001b3)
-
-static uint64_t hash(uint64_t h, const char *text, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)text[i]) * FNV_PRIME;
-	return h;
-}
+#include "fnv.h"
 
 static bool is_digit(char c)
 {
@@ -28,7 +18,7 @@ uint64_t retry_fingerprint(struct json_span error)
 {
 	struct json_span code = json_get(error, "code");
 	struct json_span message = json_get(error, "message");
-	uint64_t h = hash(FNV_START, code.at, code.length);
+	uint64_t h = fnv_add(FNV_START, code.at, code.length);
 
 	for (size_t i = 0; i < message.length;) {
 		size_t start = i;
@@ -36,10 +26,10 @@ uint64_t retry_fingerprint(struct json_span error)
 		for (; i < message.length && is_word(message.at[i]); i++)
 			digits = digits || is_digit(message.at[i]);
 		if (!digits)
-			h = hash(h, message.at + start, i - start);
+			h = fnv_add(h, message.at + start, i - start);
 		for (; i < message.length && !is_word(message.at[i]); i++)
 			continue;
-		h = hash(h, " ", 1);
+		h = fnv_add(h, " ", 1);
 	}
 	return h;
 }
