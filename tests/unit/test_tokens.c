@@ -113,6 +113,10 @@ static void test_kinds(void)
 		kinds++;
 		test_escapes(line, &text);
 	}
+	buf_clear(&text);
+	for (int i = 0; i < 2 * 128 * 128; i++)
+		buf_addc(&text, (char)(i % 2 == 0 ? i / 256 : i / 2 % 128));
+	test_escapes("each of ASCII behind each", &text);
 	printf("# mean: %.1f %%\n", sum / kinds);
 	tap_ok(kinds >= FEWEST_KINDS, "at least %d kinds of text", FEWEST_KINDS);
 	tap_ok(sum < MEAN_ERROR * kinds, "the mean error is under %d %%", MEAN_ERROR);
@@ -185,11 +189,8 @@ static const struct input_case chats[] = {
      "{\"messages\":[{\"role\":\"u\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":"
      "\"https://example.com/a.png\",\"detail\":\"low\"}}]}]}",
      1 + TOKENS_IMAGE_LOW + 6},
-    {"audio and a file",
-     "{\"messages\":[{\"role\":\"u\",\"content\":[{\"type\":\"input_audio\",\"input_audio\":"
-     "{\"data\":\"UklGRg\",\"format\":\"wav\"}},{\"type\":\"file\",\"file\":{\"file_id\":\"f\"}}]}]"
-     "}",
-     1 + TOKENS_AUDIO + TOKENS_FILE + 6},
+    {"messages twice: the last count",
+     "{\"input\":[{\"a\":\"1\"},{\"a\":\"1\"}],\"input\":[{\"a\":\"123456\"}]}", 2 + 6},
     {"Anthropic: system, and an image",
      "{\"system\":\"123\",\"messages\":[{\"role\":\"u\",\"content\":[{\"type\":\"image\","
      "\"source\":"
@@ -238,6 +239,7 @@ static const struct input_case others[] = {
      "{\"model\":\"m\",\"user\":\"123\",\"metadata\":{\"a\":\"123\"},\"prompt\":\"1\"}", 1},
     {"a name twice: the last counts", "{\"prompt\":\"1\",\"prompt\":\"123456\"}", 2},
     {"an escaped name", "{\"\\u0070rompt\":\"123456\"}", 2},
+    {"Gemini, in snake case", "{\"system_instruction\":{\"parts\":{\"text\":\"123456\"}}}", 2},
     {"a lone surrogate, as U+FFFD", "{\"prompt\":\"\\ud83d\"}", 1},
     {"nothing", "{}", 0},
     {"null", "null", 0},
@@ -250,6 +252,38 @@ static void test_inputs(const struct input_case *cases, size_t count)
 {
 	for (const struct input_case *c = cases; c < cases + count; c++)
 		tap_int(input_of(c->body, strlen(c->body)), c->input, "%s", c->name);
+}
+
+/* Words that make a member silent or a part no text, plain and escaped. */
+static void test_words(void)
+{
+	static const char key[] = "{\"prompt\":{\"%s\":\"1\",\"\\u%04x%s\":[\"1\"]}}";
+	static const char type[] = "{\"prompt\":[{\"type\":\"%s\",\"a\":\"1\"},"
+				   "{\"a\":\"1\",\"type\":\"\\u%04x%s\"}]}";
+	static const struct {
+		const char *format;
+		int64_t tokens;
+		const char *words[13]; /* up to the first that is NULL */
+	} cases[] = {
+	    {key,
+	     0,
+	     {"type", "id", "call_id", "tool_call_id", "tool_use_id", "status", "media_type",
+	      "cache_control", "signature", "thoughtSignature", "annotations",
+	      "encrypted_content"}},
+	    {key, 2, {"types", "i", "input"}},
+	    {type, 2 * TOKENS_IMAGE, {"image_url", "input_image", "image", "computer_screenshot"}},
+	    {type, 2 * TOKENS_AUDIO, {"input_audio", "audio_url"}},
+	    {type, 2 * TOKENS_FILE, {"file", "input_file", "video_url", "document"}},
+	    {type, 2, {"text", "images"}},
+	};
+	char body[160];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (const char *const *word = cases[i].words; *word != NULL; word++) {
+			snprintf(body, sizeof body, cases[i].format, *word, (unsigned)**word,
+				 *word + 1);
+			tap_int(input_of(body, strlen(body)), cases[i].tokens, "%s", body);
+		}
 }
 
 /* Tools and schemas count as their JSON, whatever the white space between. */
@@ -273,10 +307,11 @@ static void test_json(void)
 	buf_addf(&body, "{\"generationConfig\":{\"responseSchema\":%s}}", loose);
 	tap_int(input_of(body.data, body.length), want, "responseSchema counts as JSON");
 	buf_clear(&body);
-	buf_addf(&body, "{\"prompt\":{\"type\":\"tool_use\",\"id\":\"t\",\"input\":{\"a\": %s}}}",
-		 loose);
+	buf_addf(&body, "{\"prompt\":{\"input\":{\"a\": %s},\"args\":{\"a\": %s},", loose, loose);
+	buf_addf(&body, "\"response\":{\"a\": %s}}}", loose);
 	int64_t nested = input_of(body.data, body.length);
-	tap_ok(nested > want && nested < want + 6, "a function's arguments count as JSON");
+	tap_ok(nested > 3 * want && nested < 3 * want + 18,
+	       "a function's arguments and results count as JSON");
 	buf_free(&body);
 }
 
@@ -355,6 +390,7 @@ int main(void)
 	test_kinds();
 	test_inputs(chats, sizeof chats / sizeof *chats);
 	test_inputs(others, sizeof others / sizeof *others);
+	test_words();
 	test_json();
 	test_numbers();
 	test_model();
