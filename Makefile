@@ -35,7 +35,7 @@ WARN += -Werror
 endif
 # _GNU_SOURCE: under -std=c11 the C library declares nothing beyond ISO C until told to. This one macro
 # brings POSIX.1-2008 and the Linux calls that have a portable fallback.
-LB_CPPFLAGS = -D_GNU_SOURCE -DLB_VERSION='"$(VERSION)"' -Ilib
+LB_CPPFLAGS = -D_GNU_SOURCE -DLB_VERSION='"$(VERSION)"' -DLB_SHAREDIR='"$(SHAREDIR)"' -Ilib
 LB_CFLAGS = -std=c11 $(WARN)
 LB_LDFLAGS =
 
@@ -53,20 +53,23 @@ AIDS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cli/*.c))
 BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZ_DRIVER = $(BUILD)/tests/fuzz/driver.o
 
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(BUILD)/share/lb/prices.json
 
 # Who links what. libjq comes without a .pc file. Tests get all of it: the linker leaves out what the
 # one module that a test is about does not use.
 JQ = -ljq
 CRYPTO = -lcrypto
 CURL := $(or $(shell pkg-config --libs libcurl 2>/dev/null),-lcurl)
+SQLITE := $(or $(shell pkg-config --libs sqlite3 2>/dev/null),-lsqlite3)
 MICROHTTPD := $(or $(shell pkg-config --libs libmicrohttpd 2>/dev/null),-lmicrohttpd)
 
 $(BUILD)/bin/lbchunk: LIBS = $(JQ) $(CRYPTO)
-$(BUILD)/bin/lbcall: LIBS = $(CURL)
+$(BUILD)/bin/lbcheckpoint: LIBS = $(JQ) $(CRYPTO)
 $(BUILD)/bin/lbretry: LIBS = $(JQ)
+$(BUILD)/bin/lbcall: LIBS = $(CURL)
+$(BUILD)/bin/lbcost: LIBS = $(SQLITE)
 $(BUILD)/bin/lbmock: LIBS = $(MICROHTTPD) -lm
-$(UNIT) $(FUZZ) $(AIDS) $(BENCH): LIBS = -Wl,--as-needed $(JQ) $(CRYPTO) $(CURL) -lm
+$(UNIT) $(FUZZ) $(AIDS) $(BENCH): LIBS = -Wl,--as-needed $(JQ) $(CRYPTO) $(CURL) $(SQLITE) -lm
 
 $(TOOLS:%=$(BUILD)/bin/%): $(BUILD)/bin/%: $(BUILD)/tools/%.o
 $(BUILD)/bin/lbmock: $(MOCK_OBJECTS)
@@ -77,6 +80,12 @@ $(PROGRAMS) $(UNIT) $(FUZZ) $(AIDS) $(BENCH): $(BUILD)/liblb.a
 	@mkdir -p $(@D)
 	$(CC) $(LB_CFLAGS) $(CFLAGS) $(LB_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/liblb.a \
 	    $(LIBS) $(LDLIBS)
+
+# lbcost looks for its prices beside the directory it stands in, here as where it is installed.
+$(BUILD)/bin/lbcost: | $(BUILD)/share/lb/prices.json
+$(BUILD)/share/lb/prices.json: contrib/prices.json
+	@mkdir -p $(@D)
+	cp $< $@
 
 # Made anew, so that nothing stays in it of a source that is gone; and in one step.
 $(BUILD)/liblb.a: $(LIB_OBJECTS)
@@ -101,7 +110,7 @@ check:
 	contrib/deps build test
 	+@$(MAKE) --no-print-directory check-built
 
-test-programs: $(PROGRAMS) $(UNIT) $(FUZZ) $(AIDS)
+test-programs: $(PROGRAMS) $(BUILD)/share/lb/prices.json $(UNIT) $(FUZZ) $(AIDS)
 
 check-built: test-programs
 	@tests/run $(BUILD) $(FILTER)
@@ -147,6 +156,7 @@ install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SHAREDIR) \
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
 	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 644 contrib/prices.json $(DESTDIR)$(SHAREDIR)
 	set -e; for page in man/*.[157]; do \
 		$(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}; \
 	done
@@ -156,6 +166,7 @@ uninstall:
 	for page in man/*.[157]; do \
 		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; \
 	done
+	rm -f $(DESTDIR)$(SHAREDIR)/prices.json
 	-rmdir $(DESTDIR)$(SHAREDIR)
 
 dist:

@@ -1,10 +1,29 @@
 #include "hash.h"
+#include "msg.h"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
+
+/* Looking the digest up costs more than hashing a short text, so it is done once. */
+static EVP_MD_CTX *prepare(void)
+{
+	static EVP_MD_CTX *context;
+
+	if (context == NULL) {
+		context = EVP_MD_CTX_new();
+		if (context == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
+			msg_die(STATUS_SYSTEM, "libcrypto has no SHA-256");
+	}
+	return context;
+}
 
 void hash_bytes(const void *data, size_t n, unsigned char digest[HASH_SIZE])
 {
-	SHA256(data, n, digest);
+	EVP_MD_CTX *context = prepare();
+
+	if (EVP_DigestInit_ex(context, NULL, NULL) != 1 ||
+	    EVP_DigestUpdate(context, data, n) != 1 ||
+	    EVP_DigestFinal_ex(context, digest, NULL) != 1)
+		msg_die(STATUS_SYSTEM, "SHA-256 failed in libcrypto");
 }
 
 uint64_t hash_number(const unsigned char digest[HASH_SIZE])

@@ -1,4 +1,4 @@
-/* hash: SHA-256 (FIPS 180-4), by libcrypto. */
+/* hash: SHA-256 (FIPS 180-4), by libcrypto. Not for several threads. */
 #ifndef HASH_H
 #define HASH_H
 

@@ -52,12 +52,14 @@ void meter_count(struct meter *m, bool failed, struct json_span lb)
 		return;
 	cost = json_get(lb, "cost");
 	attempts = json_get(lb, "attempts");
-	if (json_number(cost, &usd) == 0)
+	bool stored =
+	    json_equals(json_get(lb, "cache"), "hit") || json_is_set(json_get(lb, "checkpoint"));
+	if (stored)
+		m->cached++;
+	else if (json_number(cost, &usd) == 0)
 		m->spent += usd;
 	if (json_integer(attempts, &n) == 0 && n > 1)
 		m->attempts += (uint64_t)n - 1;
-	if (json_equals(json_get(lb, "cache"), "hit") || json_is_set(json_get(lb, "checkpoint")))
-		m->cached++;
 }
 
 int64_t meter_deadline(const struct meter *m)
@@ -77,18 +79,33 @@ static void add_duration(struct buf *b, double seconds)
 		buf_addf(b, "%" PRIu64 "s", s);
 }
 
-/* Twenty cells of a bar, in ASCII so that every terminal shows it. */
-static void add_bar(struct buf *b, double share)
+/* A bar of so many cells, in ASCII so that every terminal shows it. */
+static void add_bar(struct buf *b, double share, int cells)
 {
-	int full = (int)(share * 20 + 0.5);
+	int full = (int)(share * cells + 0.5);
 
-	buf_addc(b, '[');
-	for (int i = 0; i < 20; i++)
+	if (cells > 0)
+		buf_addc(b, '[');
+	for (int i = 0; i < cells; i++)
 		buf_addc(b, i < full ? '#' : '.');
-	buf_addf(b, "] %3.0f%%  ", share * 100);
+	if (cells > 0)
+		buf_adds(b, "] ");
+	buf_addf(b, "%3.0f%%  ", share * 100);
 }
 
-static void add_status(struct buf *b, const struct meter *m, int64_t now)
+/* What was spent, of the budget, and what it will be in all. */
+static void add_money(struct buf *b, const struct meter *m, double share)
+{
+	if (m->spent <= 0 && m->budget <= 0)
+		return;
+	buf_addf(b, "  $%.4f", m->spent);
+	if (m->budget > 0)
+		buf_addf(b, " of $%.2f", m->budget);
+	if (m->spent > 0 && share > 0 && share < 1)
+		buf_addf(b, ", ~$%.2f", m->spent / share);
+}
+
+static void add_status(struct buf *b, const struct meter *m, int64_t now, int cells)
 {
 	uint64_t done = m->ok + m->failed;
 	double elapsed = (double)(now - m->started) / (double)CLOCK_SEC;
@@ -97,7 +114,7 @@ static void add_status(struct buf *b, const struct meter *m, int64_t now)
 	double share = known ? (double)done / (double)m->total : 0;
 
 	if (m->total > 0)
-		add_bar(b, share > 1 ? 1 : share);
+		add_bar(b, share > 1 ? 1 : share, cells);
 	buf_addf(b, "%" PRIu64, done);
 	if (m->total > 0)
 		buf_addf(b, "/%" PRId64, m->total);
@@ -108,11 +125,7 @@ static void add_status(struct buf *b, const struct meter *m, int64_t now)
 		buf_addf(b, "  %" PRIu64 " failed", m->failed);
 	if (m->attempts > 0)
 		buf_addf(b, "  %" PRIu64 " retries", m->attempts);
-	if (m->spent > 0) {
-		buf_addf(b, "  $%.4f", m->spent);
-		if (known && share < 1)
-			buf_addf(b, " of about $%.2f", m->spent / share);
-	}
+	add_money(b, m, share);
 	if (known && share < 1) {
 		buf_adds(b, "  ETA ");
 		add_duration(b, elapsed / share - elapsed);
@@ -127,26 +140,40 @@ static int terminal_width(void)
 	return 80;
 }
 
+/* The live line: with the longest bar that leaves room for all the rest, cut off if there is none.
+ */
+static void draw_live(const struct meter *m, int64_t now)
+{
+	static const int cells[] = {20, 10, 0};
+	struct buf line = {0};
+	size_t room = (size_t)terminal_width() - 1;
+
+	for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+		buf_clear(&line);
+		buf_addf(&line, "\r%s: ", msg_name());
+		add_status(&line, m, now, cells[i]);
+		if (line.length <= room + 1)
+			break;
+	}
+	if (line.length > room + 1)
+		line.length = room + 1;
+	buf_adds(&line, "\033[K");
+	ssize_t n = write(STDERR_FILENO, line.data, line.length);
+	(void)n;
+	buf_free(&line);
+}
+
 static void draw(struct meter *m, int64_t now)
 {
 	struct buf text = {0};
 
-	add_status(&text, m, now);
-	if (!m->terminal) {
-		msg_warn("%.*s", (int)text.length, text.data);
-	} else {
-		struct buf line = {0};
-		size_t room = (size_t)terminal_width() - 1;
-		buf_addf(&line, "\r%s: ", msg_name());
-		buf_add(&line, text.data, text.length);
-		if (line.length > room + 1)
-			line.length = room + 1;
-		buf_adds(&line, "\033[K");
-		ssize_t n = write(STDERR_FILENO, line.data, line.length);
-		(void)n;
+	if (m->terminal) {
+		draw_live(m, now);
 		m->drawn = true;
-		buf_free(&line);
+		return;
 	}
+	add_status(&text, m, now, 20);
+	msg_warn("%.*s", (int)text.length, text.data);
 	buf_free(&text);
 }
 

@@ -18,7 +18,8 @@ struct meter {
 
 	uint64_t ok, failed;       /* records written */
 	uint64_t cached, attempts; /* answered from a store; attempts beyond the first */
-	double spent;              /* USD, from lb.cost */
+	double spent;              /* USD, from lb.cost of what does not come from a store */
+	double budget;             /* USD, 0 if there is none */
 
 	bool terminal, drawn;
 	int64_t started, next; /* clock_now time */

@@ -68,12 +68,12 @@ static void add_hash(const void *data, size_t n, struct buf *id)
 	buf_adds(id, hex);
 }
 
-static void add_item(struct naming *n, struct json_span item, struct buf *id)
+void naming_text(struct naming *n, struct json_span item, struct buf *out)
 {
 	for (size_t i = 0; i < 2; i++)
-		if (n->expressions[i] != NULL && add_value(n->expressions[i], item, id))
+		if (n->expressions[i] != NULL && add_value(n->expressions[i], item, out))
 			return;
-	add_hash(item.at, item.length, id);
+	add_hash(item.at, item.length, out);
 }
 
 /* Put a number behind an id that was given before. Returns 0 or -1. */
@@ -101,10 +101,10 @@ int naming_id(struct naming *n, const struct json_span *items, size_t count, str
 	struct buf id = {0}, all = {0};
 
 	if (count == 1) {
-		add_item(n, items[0], &id);
+		naming_text(n, items[0], &id);
 	} else {
 		for (size_t i = 0; i < count; i++) {
-			add_item(n, items[i], &all);
+			naming_text(n, items[i], &all);
 			buf_addc(&all, '\0');
 		}
 		buf_adds(&id, "pack-");

@@ -18,6 +18,10 @@ struct naming;
 struct naming *naming_new(const char *expression, char **error);
 void naming_free(struct naming *n);
 
+/* Append what the id of one item is made from, without quotes: its own id, or the hash of it. It is
+ * the same for items that are the same. */
+void naming_text(struct naming *n, struct json_span item, struct buf *out);
+
 /*
  * Append the id, a JSON string: of one item its own, of several "pack-" and a hash of theirs. One
  * that was given before gets "-2", "-3", ... behind it. Returns 0, or -1 with errno when the

@@ -137,6 +137,10 @@ void stage_stop(struct stage *s);
 void stage_halt(struct stage *s);
 bool stage_halted(const struct stage *s);
 
+/* The command still runs but is of no use any more: it is asked to stop, and if `restart` allows
+ * started again for what is forwarded from now on. What was in it comes back, answered or lost. */
+void stage_replace(struct stage *s);
+
 /* Something is broken beyond repair; the message has been given. Ends the run with the status. */
 void stage_fatal(struct stage *s, int status);
 

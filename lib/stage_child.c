@@ -193,8 +193,9 @@ static void judge_end(struct stage *s, int status, bool clean)
 	const char *name = s->options.command[0];
 	size_t left = flight_count(s->flights);
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	bool expected = s->child_halted || s->replacing || interrupt_count() > 0;
 
-	if (!clean && !s->child_halted) {
+	if (!clean && !expected) {
 		if (code < 0)
 			msg_warn("%s was killed by signal %d, with %zu records in it", name,
 				 WTERMSIG(status), left);
@@ -202,6 +203,8 @@ static void judge_end(struct stage *s, int status, bool clean)
 			msg_warn("%s ended with status %d, with %zu records in it", name, code,
 				 left);
 	}
+	if ((!clean || s->replacing) && !s->dead && code != STATUS_USAGE)
+		return; /* it is started again */
 	/* When stopping, one signal may have been for both of us. */
 	if (code == STATUS_USAGE || code == STATUS_STOPPED || code == STATUS_SYSTEM)
 		stage_raise(s, code);
@@ -243,6 +246,7 @@ static void child_ended(struct stage *s)
 	if (!clean && (!again || s->stopping || s->child_halted))
 		s->dead = true;
 	judge_end(s, status, clean);
+	s->replacing = false;
 	lose_all(s);
 }
 
@@ -270,13 +274,20 @@ void stage_child_feed(struct stage *s, bool about_to_wait)
 	if (s->child.in < 0)
 		return;
 	bool last = s->finished && hold_count(s->holds) == 0;
-	if ((last || out_pending(&s->feed) >= OUT_FULL || about_to_wait) &&
+	/* What is held waits for results, which come at the end of its input only. */
+	bool round = s->options.rounds && hold_count(s->holds) > 0 &&
+		     flight_count(s->flights) > 0 && stage_io_opens(s) == INT64_MAX;
+	if ((last || round || out_pending(&s->feed) >= OUT_FULL || about_to_wait) &&
 	    out_write(&s->feed, OUT_TRY) < 0) {
 		close_feed(s); /* it reads no more; its end will show what it made of the rest */
 		return;
 	}
 	bool more = s->options.feeds_again && !s->options.rounds && !s->stopping &&
 		    flight_count(s->flights) > 0;
+	if (round && out_pending(&s->feed) == 0) {
+		close_feed(s);
+		return;
+	}
 	if (!last || out_pending(&s->feed) > 0 || more)
 		return;
 	stage_io_idle(s);
@@ -306,6 +317,15 @@ void stage_child_halt(struct stage *s)
 	close_feed(s);
 	if (s->child.pid > 0)
 		interrupt_ask(s->child.pid);
+}
+
+void stage_replace(struct stage *s)
+{
+	if (s->child.pid <= 0 || s->replacing || s->child_halted)
+		return;
+	s->replacing = true;
+	close_feed(s);
+	interrupt_ask(s->child.pid);
 }
 
 void stage_child_give_up(struct stage *s)

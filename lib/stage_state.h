@@ -37,6 +37,7 @@ struct stage {
 	struct child child;
 	bool dead;               /* it died and is not started again */
 	bool child_halted;       /* it was asked to stop */
+	bool replacing;          /* ...and is to be started again */
 	unsigned barren;         /* starts in a row that ended in death without an answer */
 	uint64_t answers;        /* since it was started */
 	uint64_t strays;         /* lines of it that answer nothing */

@@ -33,6 +33,9 @@
 
 #define MODELS_MOST 32
 
+/* How long the command may be silent at the end of the input before that is remarked. */
+#define SILENCE (30 * CLOCK_SEC)
+
 /* Of the pipe to the command: what lies in it has been sent, as far as anybody here can tell, when
  * a quota or an outage shows. */
 #define PIPE_SIZE 4096
@@ -52,12 +55,15 @@ struct lbretry {
 	uint64_t random;
 	uint64_t successes;
 	int64_t failed_in_row;
-	uint64_t next;     /* the sequence number that no line has had yet */
-	bool input_ended;  /* no first attempts are to come */
-	bool forwarding;   /* a record is being given to the command */
-	bool warned;       /* that the budget is spent */
-	const char *code;  /* halted: what the rest fails with */
-	struct buf reason; /* ...and why, for its message */
+	uint64_t next;    /* the sequence number that no line has had yet */
+	bool input_ended; /* no first attempts are to come */
+	bool forwarding;  /* a record is being given to the command */
+	bool warned;      /* that the budget is spent */
+	bool ok_warned;   /* that --ok fails on a result */
+	bool silence_warned;
+	int64_t last_result; /* clock_now time */
+	const char *code;    /* halted: what the rest fails with */
+	struct buf reason;   /* ...and why, for its message */
 	struct buf line, edit;
 };
 
@@ -178,15 +184,13 @@ static void halt(struct lbretry *t, const char *code, const char *why, struct js
 	stage_halt(t->stage);
 }
 
-/* A record has failed for good. */
-static void emit_failed(struct lbretry *t, struct json_span line, uint64_t sequence)
+/* Another attempt has failed, with nothing that succeeded since the last one. */
+static void count_failure(struct lbretry *t, struct json_span error)
 {
 	const char *code = "too_many_failures";
 
-	stage_emit(t->stage, sequence, line, true);
 	if (++t->failed_in_row == t->stop_after && !stage_stopping(t->stage))
-		halt(t, code, "too many records in a row have failed, the last one with: ",
-		     json_get(line, "error"));
+		halt(t, code, "too many attempts in a row have failed, the last one with: ", error);
 }
 
 static void emit_quota(struct lbretry *t, struct json_span line, uint64_t sequence)
@@ -204,7 +208,7 @@ static void emit_spent(struct lbretry *t, struct json_span line, uint64_t sequen
 		msg_warn("the retry budget is spent (--retry-budget): what fails now is not sent "
 			 "again");
 	t->warned = true;
-	emit_failed(t, line, sequence);
+	stage_emit(t->stage, sequence, line, true);
 }
 
 static void forward(struct lbretry *t, struct json_span request, uint64_t sequence,
@@ -267,7 +271,7 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 	if (stage_halted(s))
 		emit_rest(t, attempt_result(r->text), sequence);
 	else if (t->policy.deadline > 0 && age > t->policy.deadline)
-		emit_failed(t, attempt_result(r->text), sequence);
+		stage_emit(t->stage, sequence, attempt_result(r->text), true);
 	else if (a.state.granted || retry_take(&t->budget))
 		forward(t, attempt_request(r->text), sequence, &a);
 	else
@@ -276,9 +280,12 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 
 static void on_finish(struct stage *s, void *context, bool stopped)
 {
+	struct lbretry *t = context;
+
 	(void)s;
 	(void)stopped;
-	((struct lbretry *)context)->input_ended = true;
+	t->input_ended = true;
+	t->last_result = clock_now();
 }
 
 /* The stage gives a record up: one that waits has a result already. */
@@ -326,30 +333,62 @@ static bool is_ok(struct lbretry *t, const struct record *r)
 	if (t->ok == NULL)
 		return true;
 	bool known = expr_test(t->ok, r->text, &value, &message) > 0;
+	if (!known && message.length > 0 && !t->ok_warned) {
+		msg_warn("--ok: %s", buf_string(&message));
+		t->ok_warned = true;
+	}
 	buf_free(&message);
 	return known && value;
+}
+
+/* Did it come back at once, since the command has died too often? */
+static bool never_sent(const struct lbretry *t, const struct stage_flight *flight)
+{
+	return flight->lost && t->forwarding;
 }
 
 /* A failure that another attempt may mend; the next one is planned. */
 static void again(struct lbretry *t, const struct stage_flight *flight, struct attempt *a,
 		  unsigned old_model, bool for_length, int64_t until)
 {
-	bool dead = flight->lost && t->forwarding; /* and not started again */
-
 	if (stage_halted(t->stage)) {
 		emit_rest(t, span_of(&t->line), flight->sequence);
 		return;
 	}
-	if (dead || stage_stopping(t->stage)) {
-		emit_failed(t, span_of(&t->line), flight->sequence);
+	if (never_sent(t, flight) || stage_stopping(t->stage)) {
+		stage_emit(t->stage, flight->sequence, span_of(&t->line), true);
 		return;
 	}
-	/* A longer window is another question, not the same one again. */
-	a->state.granted = for_length || retry_take(&t->budget);
+	/* A longer window is another question, not the same one again; and the command's end is no
+	 * sign of an outage. */
+	a->state.granted = for_length || flight->lost || retry_take(&t->budget);
 	if (!a->state.granted && t->input_ended)
 		emit_spent(t, span_of(&t->line), flight->sequence);
 	else
 		hold(t, flight, a, old_model, until);
+}
+
+/*
+ * A wrapper whose own command has died fails all that it is given. It says command_died as we
+ * would, and must go, so that both are started anew.
+ */
+static bool has_lost_its_command(const struct record *r)
+{
+	return json_equals(json_get(r->error, "code"), "command_died");
+}
+
+/* The request itself came back: a command that calls nobody, like lbthrottle without lbcall. */
+static bool is_unanswered(const struct record *r, const struct stage_flight *flight)
+{
+	return r->kind == RECORD_REQUEST && json_is_set(json_get(flight->request, "body"));
+}
+
+static void emit_unanswered(struct lbretry *t, const struct record *r, uint64_t sequence)
+{
+	buf_clear(&t->edit);
+	record_fail(&t->edit, r, "unanswered",
+		    "the request came back as it was: is lbcall missing behind the command?");
+	stage_emit(t->stage, sequence, span_of(&t->edit), true);
 }
 
 /* Tell the breaker of a result, and the user if it opens: what follows may take its time. */
@@ -359,11 +398,12 @@ static void tell_breaker(struct lbretry *t, const struct record *r, bool ok, int
 	struct buf code = {0};
 
 	breaker_result(&t->breaker, ok, stage_in_flight(t->stage), now, draw(t));
-	if (!was_closed || t->breaker.state != BREAKER_OPEN || t->rounds)
+	if (!was_closed || t->breaker.state != BREAKER_OPEN || t->rounds || stage_halted(t->stage))
 		return;
 	json_text(&code, json_get(r->error, "code"));
 	msg_warn(
-	    "%d failures in a row, the last one %s: until one succeeds, requests go one by one",
+	    "%d failures in a row, the last one %s: until one succeeds, requests go one by one "
+	    "(--stop-after ends such a run)",
 	    BREAKER_TRIP, buf_string(&code));
 	buf_free(&code);
 }
@@ -378,12 +418,25 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 	int64_t now = clock_now();
 	int64_t until = now;
 
+	t->last_result = now;
+	if (is_unanswered(r, flight)) {
+		emit_unanswered(t, r, sequence);
+		return;
+	}
 	attempt_read(&a, flight->note, flight->note_length);
+	if (never_sent(t, flight)) {
+		a.state.attempts--;
+		a.state.tries--;
+	}
 	unsigned model = a.state.model;
 	retry_read(&o, r->response, r->error, record_lb(r, "ratelimit"), clock_wall());
 	o.rejected = o.class == PROVIDER_OK && !is_ok(t, r);
-	if (!flight->lost) /* the command's end says nothing of the provider */
+	/* The command's end says nothing of the provider. */
+	if (!flight->lost && has_lost_its_command(r))
+		stage_replace(s);
+	else if (!flight->lost)
 		tell_breaker(t, r, o.class != PROVIDER_TRANSIENT, now);
+	bool failed = o.rejected || (o.class != PROVIDER_OK && !flight->lost);
 	buf_clear(&t->line);
 	attempt_line(&t->line, &a, r, flight->request, o.rejected);
 	switch (retry_decide(&t->policy, &a.state, &o, t->successes, now, draw(t), &until)) {
@@ -397,7 +450,7 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 		    (flight->lost || json_equals(json_get(r->error, "code"), "cancelled")))
 			emit_rest(t, span_of(&t->line), sequence);
 		else
-			emit_failed(t, span_of(&t->line), sequence);
+			stage_emit(t->stage, sequence, span_of(&t->line), true);
 		break;
 	case RETRY_QUOTA:
 		emit_quota(t, span_of(&t->line), sequence);
@@ -406,6 +459,8 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 		again(t, flight, &a, model, o.class == PROVIDER_LENGTH, until);
 		break;
 	}
+	if (failed)
+		count_failure(t, r->error);
 }
 
 /* When the next record may go. */
@@ -413,6 +468,26 @@ static int64_t opens(void *context)
 {
 	struct lbretry *t = context;
 	return breaker_opens(&t->breaker, stage_in_flight(t->stage));
+}
+
+/*
+ * The command's input stays open for retries. One that waits for its end, or has dropped a line,
+ * and we would wait for each other without a word.
+ */
+static int64_t idle(struct stage *s, void *context)
+{
+	struct lbretry *t = context;
+	int64_t due = t->last_result + SILENCE;
+
+	if (!t->input_ended || t->silence_warned || stage_in_flight(s) == 0)
+		return INT64_MAX;
+	if (clock_now() < due)
+		return due;
+	msg_warn("no answer for %d s, with %zu records in the command: if it answers only at the "
+		 "end of its input, or drops lines, use --rounds",
+		 (int)(SILENCE / CLOCK_SEC), stage_in_flight(s));
+	t->silence_warned = true;
+	return INT64_MAX;
 }
 
 static void open_all(struct lbretry *t)
@@ -466,6 +541,7 @@ int main(int argc, char **argv)
 	    .finish = on_finish,
 	    .fail = on_fail,
 	    .opens = t.rounds ? NULL : opens, /* what answers at its end cannot be probed */
+	    .idle = t.rounds ? NULL : idle,
 	};
 	struct stage_options stage_options = {
 	    .command = operand < argc ? argv + operand : lbcall,

@@ -14,9 +14,11 @@ tools() {
 	done
 }
 
-# The least that a tool must be told to do its work, in args; and in good a record that it
+# The least that a tool must be told to do its work, in args and operands; and in good a record that it
 # takes without calling anybody, which makes one line of output and status 0.
 describe() {
+	args=()
+	operands=()
 	case $1 in
 	lbcall)
 		args=(-u http://127.0.0.1:9)
@@ -31,6 +33,18 @@ describe() {
 		good=$RESULT
 		export OPENAI_BASE_URL=http://127.0.0.1:9
 		;;
+	lbcost)
+		args=(--price '1,1')
+		good=$RESULT
+		;;
+	lbcache)
+		operands=(cache.db)
+		good=$RESULT
+		;;
+	lbcheckpoint)
+		operands=(job.log)
+		good=$RESULT
+		;;
 	lbthrottle)
 		args=(-r 1000000)
 		good=$RESULT
@@ -44,7 +58,7 @@ describe() {
 
 # each FUNCTION: call it for every tool, with tool, args and good set.
 each() {
-	local tool args good
+	local tool args operands good
 	for tool in $(tools); do
 		echo "tool: $tool"
 		describe "$tool"
@@ -136,12 +150,12 @@ shown_safely() {
 }
 
 empty() {
-	call "$tool" "${args[@]}" </dev/null
+	call "$tool" "${args[@]}" "${operands[@]}" </dev/null
 	status_is 0
 	[ ! -s out ]
 	[ ! -s err ]
 	printf '\n\r\n\n' >input
-	call "$tool" "${args[@]}" <input
+	call "$tool" "${args[@]}" "${operands[@]}" <input
 	status_is 0
 	[ ! -s out ]
 }
@@ -153,16 +167,16 @@ empty() {
 
 endings() {
 	printf '%s\n' "$good" >input
-	call "$tool" "${args[@]}" <input
+	call "$tool" "${args[@]}" "${operands[@]}" <input
 	status_is 0
 	[ "$(lines out)" -eq 1 ]
 	mv out want
 	printf '%s' "$good" >input
-	call "$tool" "${args[@]}" <input
+	call "$tool" "${args[@]}" "${operands[@]}" <input
 	status_is 0
 	same out want
 	printf '\357\273\277%s\r\n\r\n' "$good" >input
-	call "$tool" "${args[@]}" <input
+	call "$tool" "${args[@]}" "${operands[@]}" <input
 	status_is 0
 	same out want
 }
@@ -183,7 +197,7 @@ over_long() {
 		printf '{"id":"%02000d"}\n' 0
 		printf '%s' "$good"
 	} >input
-	call "$tool" "${args[@]}" --max-line 1k <input
+	call "$tool" "${args[@]}" --max-line 1k "${operands[@]}" <input
 	status_is 1
 	[ "$(lines out)" -eq 3 ]
 	failures
@@ -193,7 +207,7 @@ over_long() {
 	# At the limit is not over it.
 	printf '{"id":"%01014d"}\n' 0 >input
 	[ "$(wc -c <input)" -eq 1024 ]
-	call "$tool" "${args[@]}" --max-line 1k <input
+	call "$tool" "${args[@]}" --max-line 1k "${operands[@]}" <input
 	[ "$(jq -r '.error.code' out)" != bad_record ] || [ "$tool" = lbcall ]
 }
 
@@ -210,7 +224,7 @@ bad_json() {
 	for bad in "${BAD_LINES[@]}"; do
 		echo "line: $bad"
 		printf '%s\n\n%s\n%s\n' "$good" "$bad" "$good" >input
-		call "$tool" "${args[@]}" <input
+		call "$tool" "${args[@]}" "${operands[@]}" <input
 		status_is 1
 		[ "$(lines out)" -eq 3 ]
 		failures
@@ -228,7 +242,7 @@ bad_json() {
 
 bad_bytes() {
 	printf '%s\n{"a":"\377\300\200z"}\n{"b":"\0"}\n' "$good" >input
-	call "$tool" "${args[@]}" <input
+	call "$tool" "${args[@]}" "${operands[@]}" <input
 	status_is 1
 	[ "$(lines out)" -eq 3 ]
 	failures
@@ -250,7 +264,7 @@ bad_bytes() {
 too_deep() {
 	printf '{"id":"a","body":%s1%s}\n%s\n' "$(printf '%0600d' 0 | tr 0 '[')" "$(printf '%0600d' 0 | tr 0 ']')" \
 		"$good" >input
-	call "$tool" "${args[@]}" <input
+	call "$tool" "${args[@]}" "${operands[@]}" <input
 	status_is 1
 	[ "$(lines out)" -eq 2 ]
 	failures
@@ -263,21 +277,21 @@ too_deep() {
 
 pretty_printed() {
 	printf '%s\n' "$good" | jq . >input
-	call "$tool" "${args[@]}" <input
+	call "$tool" "${args[@]}" "${operands[@]}" <input
 	[ "$status" -ne 0 ]
 	grep -qF 'jq -c .' err
 	lacks err "jq -c '.[]'"
 	printf '%s\n' "$good" | jq -s . >input
-	call "$tool" "${args[@]}" <input
+	call "$tool" "${args[@]}" "${operands[@]}" <input
 	[ "$status" -ne 0 ]
 	grep -qF "jq -c '.[]'" err
 	printf '[%s,\n%s]\n' "$good" "$good" >input
-	call "$tool" "${args[@]}" <input
+	call "$tool" "${args[@]}" "${operands[@]}" <input
 	[ "$status" -ne 0 ]
 	grep -qF "jq -c '.[]'" err
 	# Hints are for the start: a bad line further on is only a bad line.
 	printf '%s\n{\n' "$good" >input
-	call "$tool" "${args[@]}" <input
+	call "$tool" "${args[@]}" "${operands[@]}" <input
 	lacks err 'jq -c'
 }
 
@@ -297,7 +311,7 @@ garbage() {
 	}' >input
 	want=$(grep -acv '^$' input)
 	[ "$want" -gt 100 ]
-	call "$tool" "${args[@]}" <input
+	call "$tool" "${args[@]}" "${operands[@]}" <input
 	status_is 1
 	[ "$(lines out)" -eq "$want" ]
 	jq -e . out >/dev/null
@@ -311,12 +325,12 @@ garbage() {
 
 disk_full() {
 	status=0
-	printf '%s\n' "$good" | "$tool" "${args[@]}" 2>err >/dev/full || status=$?
+	printf '%s\n' "$good" | "$tool" "${args[@]}" "${operands[@]}" 2>err >/dev/full || status=$?
 	: >out
 	status_is 4
 	[[ $(complaint) == "$tool: "* ]]
 	status=0
-	yes "$good" | head -n 20000 | "$tool" "${args[@]}" 2>err >/dev/full || status=$?
+	yes "$good" | head -n 20000 | "$tool" "${args[@]}" "${operands[@]}" 2>err >/dev/full || status=$?
 	status_is 4
 	[ "$(lines err)" -eq 1 ]
 	status=0
@@ -334,16 +348,16 @@ disk_full() {
 closed() {
 	: >out
 	status=0
-	printf '%s\n' "$good" | "$tool" "${args[@]}" 2>err >&- || status=$?
+	printf '%s\n' "$good" | "$tool" "${args[@]}" "${operands[@]}" 2>err >&- || status=$?
 	status_is 4
 	[ -s err ]
 	status=0
-	"$tool" "${args[@]}" 2>err >out <&- || status=$?
+	"$tool" "${args[@]}" "${operands[@]}" 2>err >out <&- || status=$?
 	status_is 4
 	[ -s err ]
 	# There is nowhere to complain then; it must not write its messages into a state file either.
 	status=0
-	printf '%s\n' "$good" | "$tool" "${args[@]}" 2>&- >out || status=$?
+	printf '%s\n' "$good" | "$tool" "${args[@]}" "${operands[@]}" 2>&- >out || status=$?
 	status_is 0
 	[ "$(lines out)" -eq 1 ]
 }
@@ -353,7 +367,7 @@ closed() {
 }
 
 unreadable() {
-	call "$tool" "${args[@]}" <.
+	call "$tool" "${args[@]}" "${operands[@]}" <.
 	status_is 4
 	[[ $(complaint) == "$tool: "* ]]
 }
@@ -365,11 +379,11 @@ unreadable() {
 reader_gone() {
 	local statuses
 	yes "$good" | head -n 20000 >big
-	"$tool" "${args[@]}" <big 2>err | true
+	"$tool" "${args[@]}" "${operands[@]}" <big 2>err | true
 	statuses=("${PIPESTATUS[@]}")
 	[ "${statuses[0]}" -eq 4 ]
 	[ ! -s err ]
-	"$tool" "${args[@]}" <big 2>err | head -n 1 >out
+	"$tool" "${args[@]}" "${operands[@]}" <big 2>err | head -n 1 >out
 	statuses=("${PIPESTATUS[@]}")
 	[ "${statuses[0]}" -eq 4 ]
 	[ ! -s err ]
@@ -377,7 +391,7 @@ reader_gone() {
 	# With SIGPIPE ignored, as under some parents, write(2) fails instead.
 	(
 		trap '' PIPE
-		"$tool" "${args[@]}" <big 2>err || echo $? >status
+		"$tool" "${args[@]}" "${operands[@]}" <big 2>err || echo $? >status
 	) | true
 	[ "$(cat status)" -eq 4 ]
 	[ ! -s err ]
@@ -406,7 +420,7 @@ results_unchanged() {
 	lbchunk) return ;; # results are what it unpacks
 	esac
 	hostile_results >input
-	call "$tool" "${args[@]}" <input
+	call "$tool" "${args[@]}" "${operands[@]}" <input
 	[ "$status" -eq 0 ] || [ "$status" -eq 1 ]
 	same out input
 }
@@ -418,7 +432,7 @@ results_unchanged() {
 
 many() {
 	yes "$good" | head -n 50000 >input
-	call "$tool" "${args[@]}" <input
+	call "$tool" "${args[@]}" "${operands[@]}" <input
 	status_is 0
 	[ "$(lines out)" -eq 50000 ]
 }
@@ -429,7 +443,7 @@ many() {
 
 flushed() {
 	mkfifo in back
-	"$tool" "${args[@]}" <in >back 2>err 3>&- &
+	"$tool" "${args[@]}" "${operands[@]}" <in >back 2>err 3>&- &
 	exec 7>in 8<back
 	printf '%s\n' "$good" >&7
 	# The input stays open: a tool that waited for more before it wrote would be late here.

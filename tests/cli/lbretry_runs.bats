@@ -132,3 +132,27 @@ probing() {
 	status_is 0
 	all_answered
 }
+
+@test "a wrapper between that has lost its command is started again, too" {
+	start_mock --latency 50ms --log calls
+	requests 60 >in
+	lbretry -b 50ms lbthrottle -r 60000 lbcall -u "$MOCK" -c 4 <in >out 2>err 3>&- &
+	local retry=$! throttle
+	until_true has_lines 10 calls
+	throttle=$(pgrep -P "$retry" -x lbthrottle)
+	pkill -9 -P "$throttle" -x lbcall
+	status=0
+	wait "$retry" || status=$?
+	status_is 0
+	[ "$(lines out)" -eq 60 ]
+	[ "$(jq -r .custom_id out | sort -u | wc -l)" -eq 60 ]
+	holds out '.error == null'
+}
+
+@test "a request that comes back as it was has not been answered" {
+	requests 3 >in
+	call lbretry lbthrottle -r 60000 <in
+	status_is 1
+	holds out '.error.code == "unanswered"'
+	[ "$(lines out)" -eq 3 ]
+}

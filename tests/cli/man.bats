@@ -173,6 +173,14 @@ run_examples() {
 	run_examples lbchunk.1
 }
 
+@test "the examples of lbcost(1) run" {
+	run_examples lbcost.1
+}
+
+@test "the examples of lbcheckpoint(1) run" {
+	run_examples lbcheckpoint.1
+}
+
 @test "the examples of lbmock(1) run" {
 	run_examples lbmock.1
 }

@@ -11,9 +11,12 @@
 #include <fcntl.h>
 #include <link.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -115,7 +118,11 @@ ssize_t write(int fd, const void *data, size_t n)
 		if (n > 1 && fails("write-short", CALLER))
 			n = n / 2;
 	}
-	return syscall(SYS_write, fd, data, n);
+	bool last = fails("write-kill", CALLER);
+	ssize_t written = syscall(SYS_write, fd, data, n);
+	if (last)
+		raise(SIGKILL);
+	return written;
 }
 
 ssize_t read(int fd, void *data, size_t n)
@@ -172,6 +179,62 @@ int ftruncate(int fd, off_t length)
 {
 	FAIL("ftruncate", ENOSPC, -1);
 	return (int)syscall(SYS_ftruncate, fd, length);
+}
+
+/* Trying again would be a mistake: it may succeed with nothing on disk. */
+int fdatasync(int fd)
+{
+	static bool failed;
+
+	if (failed)
+		abort();
+	failed = fails("fdatasync", CALLER);
+	if (failed) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+int fsync(int fd)
+{
+	FAIL("fsync", EIO, -1);
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int rename(const char *from, const char *to)
+{
+	FAIL("rename", EACCES, -1);
+	return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+int unlink(const char *path)
+{
+	FAIL("unlink", EACCES, -1);
+	return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
+int open(const char *path, int flags, ...)
+{
+	va_list list;
+
+	va_start(list, flags);
+	mode_t mode = (flags & O_CREAT) != 0 ? va_arg(list, mode_t) : 0;
+	va_end(list);
+	FAIL("open", EMFILE, -1);
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+int fcntl(int fd, int command, ...)
+{
+	va_list list;
+
+	va_start(list, command);
+	void *argument = va_arg(list, void *); /* as good as an int for the system call */
+	va_end(list);
+	if (command == F_OFD_SETLK)
+		FAIL("lock", ENOLCK, -1);
+	return (int)syscall(SYS_fcntl, fd, command, argument);
 }
 
 int epoll_create1(int flags)

@@ -17,16 +17,17 @@ static void test_counts(void)
 
 	meter_start(&m, 0);
 	meter_count(&m, false, span("{\"cost\":0.25,\"attempts\":1}"));
-	meter_count(&m, false, span("{\"cost\":0.5,\"attempts\":4,\"cache\":\"hit\"}"));
+	meter_count(&m, false, span("{\"cost\":0.5,\"attempts\":4}"));
+	meter_count(&m, false, span("{\"cost\":8,\"cache\":\"hit\"}"));
 	meter_count(&m, true, span("{\"attempts\":3,\"cache\":\"miss\"}"));
 	meter_count(&m, false, span("{\"checkpoint\":true}"));
 	meter_count(&m, false, span("5"));
 	meter_count(&m, true, span(NULL));
-	tap_int((long long)m.ok, 4, "successes");
+	tap_int((long long)m.ok, 5, "successes");
 	tap_int((long long)m.failed, 2, "failures");
 	tap_int((long long)m.cached, 2, "from a cache or a checkpoint");
 	tap_int((long long)m.attempts, 5, "attempts beyond the first: 3 and 2");
-	tap_ok(m.spent > 0.7499 && m.spent < 0.7501, "costs add up");
+	tap_ok(m.spent > 0.7499 && m.spent < 0.7501, "costs add up, but what was paid before");
 	tap_ok(meter_deadline(&m) == INT64_MAX, "without --progress there is nothing to draw");
 }
 
@@ -43,7 +44,8 @@ static void summary(void)
 {
 	struct meter m = {.verbose = true};
 	meter_start(&m, 0);
-	meter_count(&m, false, span("{\"cost\":0.5,\"attempts\":3,\"cache\":\"hit\"}"));
+	meter_count(&m, false, span("{\"cost\":0.5,\"attempts\":3}"));
+	meter_count(&m, false, span("{\"cache\":\"hit\"}"));
 	meter_count(&m, true, span(NULL));
 	meter_end(&m, CLOCK_SEC);
 }
@@ -61,6 +63,15 @@ static void progress(void)
 		msg_warn("wrong deadline");
 	meter_tick(&m, 1000 + 10 * CLOCK_SEC);
 	meter_tick(&m, 1000 + 11 * CLOCK_SEC);
+}
+
+static void budget(void)
+{
+	struct meter m = {.progress = true, .budget = 5};
+	meter_start(&m, 0);
+	meter_count(&m, false, span("{\"cost\":0.25}"));
+	meter_count(&m, false, span("{\"cost\":0.5,\"cache\":\"hit\"}"));
+	meter_end(&m, CLOCK_SEC);
 }
 
 /* Half of 4,000,000 after two hours. */
@@ -103,12 +114,13 @@ int main(void)
 		const char *want;
 	} cases[] = {
 	    {"nothing is said unless asked for", quiet, ""},
-	    {"the summary", summary, "lb: 1 ok, 1 failed, 1 cached, 2 retries, $0.500000\n"},
+	    {"the summary", summary, "lb: 2 ok, 1 failed, 1 cached, 2 retries, $0.500000\n"},
 	    {"a plain line every ten seconds where there is no terminal", progress,
 	     "lb: not yet\n"
-	     "lb: [#####...............]  25%  25/100 done  2.5/s  5 failed  $2.5000 of about "
-	     "$10.00"
+	     "lb: [#####...............]  25%  25/100 done  2.5/s  5 failed  $2.5000, ~$10.00"
 	     "  ETA 30s\n"},
+	    {"the budget, and what does not count as spent", budget,
+	     "lb: 2 done  2.0/s  1 cached  $0.2500 of $5.00\n"},
 	    {"hours", hours,
 	     "lb: [##########..........]  50%  2000000/4000000 done  275/s  ETA 2h01m\n"},
 	    {"more than was expected", beyond,

@@ -1,0 +1,396 @@
+#include "budget.h"
+#include "buf.h"
+#include "clock.h"
+#include "mem.h"
+#include "msg.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A group is written when this much is in it, if it has not been before. With small ones little is
+ * reserved ahead of the call, for others to wait for; these are large enough not to wait for the
+ * disk all the time.
+ */
+#define GROUP_RECORDS 128
+#define GROUP_BYTES   ((size_t)64 * 1024)
+
+/* How long results may wait for requests to be stored with: less often waiting for the disk. */
+#define RESULTS_WAIT (20 * CLOCK_MS)
+
+/* How often a shared ledger is looked at while others' reservations are in the way. */
+#define LOOK_EVERY (20 * CLOCK_MS)
+
+/* A request that is kept back; its line stands in `lines`. */
+struct kept {
+	uint64_t sequence, id;
+	size_t at, length, id_at, id_length; /* of the line, and of its custom_id if it has one */
+	int64_t bound;
+	const char *model;
+	enum ledger_answer answer;
+};
+
+/* A result that is to be booked. */
+struct entry {
+	struct ledger_entry entry;
+	char *name; /* of a model without a price, or NULL */
+};
+
+/* What goes with a request into the command. */
+struct ticket {
+	uint64_t id;
+	int64_t bound;
+};
+
+struct budget {
+	struct budget_options options;
+	struct kept *kept;
+	size_t kept_count;
+	struct buf lines, text;
+	struct entry *entries;
+	size_t entry_count, entry_room;
+	int64_t entries_due; /* clock_now time */
+	bool writing;        /* a group is on its way: what comes meanwhile is for the next one */
+	bool refuses;
+	int64_t opens; /* INT64_MAX while a request waits, for a result or a look at the ledger */
+	int64_t look;  /* when to look again, clock_now time */
+	int64_t waiting_since, settled_then;
+	bool waiting;
+	bool alert_due;
+	pid_t alert_pid;
+};
+
+struct budget *budget_new(const struct budget_options *options)
+{
+	struct budget *b = mem_zero(1, sizeof *b);
+
+	b->options = *options;
+	b->kept = mem_zero(GROUP_RECORDS, sizeof *b->kept);
+	return b;
+}
+
+/* The first so many are booked. */
+static void drop_entries(struct budget *b, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(b->entries[i].name);
+	b->entry_count -= count;
+	if (b->entry_count > 0)
+		memmove(b->entries, b->entries + count, b->entry_count * sizeof *b->entries);
+}
+
+void budget_free(struct budget *b)
+{
+	if (b == NULL)
+		return;
+	drop_entries(b, b->entry_count);
+	if (b->alert_pid > 0)
+		waitpid(b->alert_pid, NULL, WNOHANG);
+	buf_free(&b->lines);
+	buf_free(&b->text);
+	free(b->kept);
+	free(b->entries);
+	free(b);
+}
+
+bool budget_refuses(const struct budget *b)
+{
+	return b->refuses;
+}
+
+int64_t budget_spent(const struct budget *b)
+{
+	return ledger_spent(b->options.ledger);
+}
+
+int64_t budget_opens(const struct budget *b)
+{
+	return b->opens;
+}
+
+static void fail(struct budget *b, struct stage *s, const struct record *r, uint64_t sequence,
+		 const char *code, const char *message)
+{
+	buf_clear(&b->text);
+	record_fail(&b->text, r, code, message);
+	stage_emit(s, sequence, (struct json_span){b->text.data, b->text.length}, true);
+}
+
+/* The record of a kept line. */
+static void parse_kept(const struct budget *b, const struct kept *k, struct record *r)
+{
+	struct line line = {b->lines.data + k->at, k->length, k->sequence + 1, k->length};
+
+	record_parse(r, &line, false);
+}
+
+static void forward(struct budget *b, struct stage *s, const struct kept *k)
+{
+	struct ticket ticket = {k->id, k->bound};
+	struct json_span line = {b->lines.data + k->at, k->length};
+	char id[32];
+	struct json_edit edit = {"reserved", {id, 0}};
+	struct record r;
+
+	if (!b->options.passes) {
+		struct json_span own_id = {k->id_length > 0 ? b->lines.data + k->id_at : NULL,
+					   k->id_length};
+		stage_forward(s, k->sequence, own_id, line, &ticket, sizeof ticket);
+		return;
+	}
+	edit.value.length = (size_t)snprintf(id, sizeof id, "\"%016" PRIx64 "\"", k->id);
+	parse_kept(b, k, &r);
+	buf_clear(&b->text);
+	record_set(&b->text, &r, NULL, 0, &edit, 1);
+	stage_forward(s, k->sequence, r.custom_id, (struct json_span){b->text.data, b->text.length},
+		      NULL, 0);
+}
+
+static void refuse(struct budget *b, struct stage *s, const struct kept *k)
+{
+	struct record r;
+	struct buf message = {0};
+
+	parse_kept(b, k, &r);
+	if (stage_stopping(s)) {
+		fail(b, s, &r, k->sequence, "cancelled", "interrupted before it was sent");
+		return;
+	}
+	buf_adds(&message, "the budget is spent: ");
+	buf_adds(&message, b->waiting ? "nothing that is reserved was settled for too long"
+				      : "what this may cost does not fit beside it");
+	fail(b, s, &r, k->sequence, "budget_exceeded", buf_string(&message));
+	buf_free(&message);
+}
+
+static void hold(struct budget *b, struct stage *s, const struct kept *k)
+{
+	stage_hold(s, k->sequence, (struct json_span){b->lines.data + k->at, k->length}, 0, "", 1);
+}
+
+/* What to do with requests behind one that has to wait. Returns the answer for it and them. */
+static enum ledger_answer wait_or_refuse(struct budget *b)
+{
+	int64_t now = clock_now(), settled = ledger_settled(b->options.ledger);
+
+	if (!b->waiting || settled != b->settled_then) {
+		b->waiting = true;
+		b->waiting_since = now;
+		b->settled_then = settled;
+	}
+	int64_t end = b->waiting_since > INT64_MAX - b->options.max_wait
+			  ? INT64_MAX
+			  : b->waiting_since + b->options.max_wait;
+	if (now >= end)
+		return LEDGER_NEVER;
+	b->opens = INT64_MAX;
+	b->look = b->options.shared && now + LOOK_EVERY < end ? now + LOOK_EVERY : end;
+	return LEDGER_LATER;
+}
+
+/* Settle and reserve what was kept back. Returns 0, or -1. */
+static int fill_group(struct budget *b, bool stopping)
+{
+	enum ledger_answer answer = LEDGER_RESERVED;
+
+	for (size_t i = 0; i < b->entry_count; i++)
+		if (ledger_settle(b->options.ledger, &b->entries[i].entry) < 0)
+			return -1;
+	for (size_t i = 0; i < b->kept_count; i++) {
+		struct kept *k = &b->kept[i];
+		if (b->refuses || stopping)
+			answer = LEDGER_NEVER;
+		if (answer == LEDGER_RESERVED) {
+			answer = ledger_reserve(b->options.ledger, k->bound, k->model, &k->id);
+			if (answer == LEDGER_LATER)
+				answer = wait_or_refuse(b);
+			else
+				b->waiting = false;
+		}
+		if (answer == LEDGER_BROKEN)
+			return -1;
+		k->answer = answer;
+	}
+	if (b->options.alert != NULL && b->entry_count > 0) {
+		int due = ledger_alert(b->options.ledger, b->options.alert_share);
+		if (due < 0)
+			return -1;
+		b->alert_due = due > 0;
+	}
+	return 0;
+}
+
+/* Run the command of --alert, its output on stderr. It is not waited for. */
+static void run_alert(struct budget *b)
+{
+	b->alert_due = false;
+	b->alert_pid = fork();
+	if (b->alert_pid < 0) {
+		msg_warn("--alert: cannot run the command");
+		return;
+	}
+	if (b->alert_pid == 0) {
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+		if (freopen("/dev/null", "r", stdin) != NULL)
+			execl("/bin/sh", "sh", "-c", b->options.alert, (char *)NULL);
+		_exit(127);
+	}
+}
+
+/* Do with each request what was decided. */
+static void send_group(struct budget *b, struct stage *s)
+{
+	for (size_t i = 0; i < b->kept_count; i++) {
+		const struct kept *k = &b->kept[i];
+		switch (k->answer) {
+		case LEDGER_RESERVED:
+			forward(b, s, k);
+			break;
+		case LEDGER_LATER:
+			hold(b, s, k);
+			break;
+		default:
+			if (!b->refuses && !stage_stopping(s))
+				stage_raise(s, STATUS_STOPPED);
+			b->refuses |= !stage_stopping(s);
+			refuse(b, s, k);
+			break;
+		}
+	}
+}
+
+/* Write what was kept back. Returns 0, or -1. */
+static int store(struct budget *b, bool stopping)
+{
+	struct ledger *l = b->options.ledger;
+
+	if (ledger_begin(l, clock_wall() / CLOCK_SEC) < 0)
+		return -1;
+	int result = fill_group(b, stopping);
+	bool nothing =
+	    b->entry_count == 0 && b->kept_count > 0 && b->kept[0].answer != LEDGER_RESERVED;
+	if (result == 0 && !nothing)
+		return ledger_commit(l);
+	ledger_rollback(l);
+	return result;
+}
+
+static void write_group(struct budget *b, struct stage *s)
+{
+	if (b->writing || (b->kept_count == 0 && b->entry_count == 0))
+		return;
+	if (store(b, stage_stopping(s)) < 0) {
+		msg_warn("%s", ledger_problem(b->options.ledger));
+		stage_fatal(s, STATUS_SYSTEM);
+		return;
+	}
+	drop_entries(b, b->entry_count);
+	b->writing = true;
+	send_group(b, s);
+	b->writing = false;
+	b->kept_count = 0;
+	buf_clear(&b->lines);
+	if (b->alert_due)
+		run_alert(b);
+}
+
+void budget_request(struct budget *b, struct stage *s, const struct record *r, uint64_t sequence,
+		    int64_t bound, const char *model)
+{
+	struct kept *k = &b->kept[b->kept_count++];
+
+	*k = (struct kept){.sequence = sequence,
+			   .at = b->lines.length,
+			   .length = r->text.length,
+			   .id_length = r->custom_id.length,
+			   .bound = bound,
+			   .model = model};
+	if (r->custom_id.at != NULL)
+		k->id_at = k->at + (size_t)(r->custom_id.at - r->text.at);
+	buf_add(&b->lines, r->text.at, r->text.length);
+	if (b->kept_count == GROUP_RECORDS || b->lines.length >= GROUP_BYTES)
+		write_group(b, s);
+}
+
+/* The reservation that a result is for. */
+static void find_reservation(const struct stage_flight *flight, struct json_span id,
+			     struct ledger_entry *e)
+{
+	struct ticket ticket;
+	char text[17], *end;
+
+	if (flight != NULL && flight->note_length == sizeof ticket) {
+		memcpy(&ticket, flight->note, sizeof ticket);
+		e->reserved = true;
+		e->id = ticket.id;
+		e->amount = ticket.bound;
+	} else if (json_type(id) == JSON_STRING && id.length == 18) {
+		memcpy(text, id.at + 1, 16);
+		text[16] = '\0';
+		e->id = strtoull(text, &end, 16);
+		e->reserved = end == text + 16 && e->id <= INT64_MAX;
+	}
+}
+
+void budget_result(struct budget *b, struct stage *s, const struct pricing *p,
+		   const struct stage_flight *flight, struct json_span id, const char *name)
+{
+	struct ledger_entry e = {.cost = p->cost, .usage = p->usage};
+
+	find_reservation(flight, id, &e);
+	e.priced = p->kind == PRICING_PRICED || p->kind == PRICING_KNOWN;
+	/* One that had a price before it came here is in some ledger already. */
+	if (p->kind == PRICING_PRICED || (p->kind == PRICING_KNOWN && e.reserved) ||
+	    (p->kind == PRICING_UNPRICED && !e.reserved))
+		e.outcome = LEDGER_SPENT;
+	else if (p->kind == PRICING_DOUBTFUL || p->kind == PRICING_UNPRICED)
+		e.outcome = LEDGER_DOUBTFUL;
+	else
+		e.outcome = LEDGER_FREE;
+	if (!e.reserved && e.outcome != LEDGER_SPENT)
+		return;
+	b->opens = 0; /* there may be room now */
+	if (b->entry_count == b->entry_room) {
+		b->entry_room += GROUP_RECORDS;
+		b->entries = mem_resize(b->entries, b->entry_room, sizeof *b->entries);
+	}
+	if (b->entry_count == 0)
+		b->entries_due = clock_now() + RESULTS_WAIT;
+	struct entry *new = &b->entries[b->entry_count++];
+	*new = (struct entry){e, NULL};
+	if (p->model == NULL)
+		new->name = mem_copy(name, strlen(name));
+	new->entry.model = p->model != NULL ? p->model->name : new->name;
+	if (b->entry_count >= GROUP_RECORDS)
+		write_group(b, s);
+}
+
+int64_t budget_idle(struct budget *b, struct stage *s)
+{
+	int64_t now = clock_now();
+	bool results_wait =
+	    b->kept_count == 0 && !b->waiting && b->entry_count > 0 && now < b->entries_due;
+
+	if (!results_wait)
+		write_group(b, s);
+	if (b->opens != 0 && b->look <= now)
+		b->opens = 0; /* what waits comes in again */
+	if (results_wait)
+		return b->entries_due;
+	return b->opens == 0 ? INT64_MAX : b->look;
+}
+
+int budget_end(struct budget *b)
+{
+	if (b->entry_count == 0)
+		return 0;
+	int result = store(b, true);
+	if (result < 0)
+		msg_warn("%s", ledger_problem(b->options.ledger));
+	if (b->alert_due)
+		run_alert(b);
+	return result;
+}

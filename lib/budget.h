@@ -1,0 +1,63 @@
+/*
+ * budget: lets requests pass a stage only when their cost at most can be reserved in a ledger, and
+ * settles them by their results.
+ *
+ * What is to be stored is kept back and stored together: a group is written when the stage is about
+ * to wait, or when enough has gathered. A request is forwarded when its reservation is on the disk.
+ * While what others have reserved is in the way, requests wait; when one does not fit beside what
+ * is spent any more, it fails with budget_exceeded, and so do all that come after it.
+ */
+#ifndef BUDGET_H
+#define BUDGET_H
+
+#include "ledger.h"
+#include "pricing.h"
+#include "stage.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct budget;
+
+struct budget_options {
+	struct ledger *ledger; /* the caller closes it */
+	bool shared;           /* others may settle, too */
+	bool passes;           /* results come elsewhere: the reservation travels in lb.reserved */
+	int64_t max_wait;      /* without anything being settled, ns */
+	int64_t alert_share;   /* millionths */
+	const char *alert;     /* command to run when that share is passed, or NULL */
+};
+
+struct budget *budget_new(const struct budget_options *options);
+void budget_free(struct budget *b);
+
+/* A request that costs bound at most, by a model of this name: it is kept back, and forwarded, held
+ * or failed when the group is written. The model's name must stay. */
+void budget_request(struct budget *b, struct stage *s, const struct record *r, uint64_t sequence,
+		    int64_t bound, const char *model);
+
+/* Have requests been refused, so that all that come now are? */
+bool budget_refuses(const struct budget *b);
+
+/* A result: note is what came with its flight, or id what lb.reserved holds (at NULL if it has
+ * none). name is that of the model if it has no price. */
+void budget_result(struct budget *b, struct stage *s, const struct pricing *p,
+		   const struct stage_flight *flight, struct json_span id, const char *name);
+
+/* The stage's opens and idle. */
+int64_t budget_opens(const struct budget *b);
+int64_t budget_idle(struct budget *b, struct stage *s);
+
+/* Store the last results, when the stage has run. Returns 0, or -1 after a message. */
+int budget_end(struct budget *b);
+
+/* What is spent, as of the last group. */
+int64_t budget_spent(const struct budget *b);
+
+/* "5", "5/day" or "5/month". Returns 0, or -1 if it is none of them. */
+int budget_parse(const char *text, int64_t *amount, enum ledger_period *period);
+
+/* "80%:COMMAND". Returns the command in it, or NULL if it is not that. */
+const char *budget_parse_alert(const char *text, int64_t *millionths);
+
+#endif

@@ -1,0 +1,238 @@
+/*
+ * Opening a file, and making a new one.
+ *
+ * What the file is, is looked at before it is given to SQLite, and whose file it is before anything
+ * is written to it. A file that is empty counts as new, so that one whose maker was killed is no
+ * damaged file.
+ */
+#include "clock.h"
+#include "db_state.h"
+#include "mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Memory for pages of the file, in KiB, and how large the log grows before it is taken over into
+ * the file, in pages. */
+#define SETTINGS                                                   \
+	"PRAGMA cache_size=-4096;PRAGMA wal_autocheckpoint=8000;" \
+	"PRAGMA trusted_schema=0;PRAGMA cell_size_check=1;"
+
+static bool refuse(struct buf *problem, const char *path, const char *why)
+{
+	buf_addf(problem, "%s: %s", path, why);
+	return false;
+}
+
+/* Is the file one to be opened? Makes it, empty, if that is wanted. */
+static bool check_file(const struct db_options *o, struct buf *problem)
+{
+	int flags = (o->read_only ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+	struct stat info;
+	const char *why = NULL;
+
+	if (!o->read_only && !o->must_exist)
+		flags |= O_CREAT;
+	int fd = open(o->path, flags, 0600);
+	if (fd < 0)
+		return refuse(problem, o->path,
+			      errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+	if (fstat(fd, &info) < 0)
+		why = strerror(errno);
+	else if (!S_ISREG(info.st_mode))
+		why = "no regular file";
+	else if (info.st_uid != geteuid())
+		why = "it belongs to another user";
+	/* Not later: closing any descriptor of the file drops SQLite's locks on it. */
+	close(fd);
+	return why == NULL || refuse(problem, o->path, why);
+}
+
+/* The files that SQLite keeps beside it must not lead elsewhere either. */
+static bool check_companions(const struct db_options *o, struct buf *problem)
+{
+	static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
+	struct buf path = {0};
+	struct stat info;
+	bool good = true;
+
+	for (size_t i = 0; good && i < sizeof suffixes / sizeof *suffixes; i++) {
+		buf_clear(&path);
+		buf_addf(&path, "%s%s", o->path, suffixes[i]);
+		if (lstat(buf_string(&path), &info) == 0 &&
+		    (!S_ISREG(info.st_mode) || info.st_uid != geteuid()))
+			good = refuse(problem, buf_string(&path),
+				      "no regular file, or another user's");
+	}
+	buf_free(&path);
+	return good;
+}
+
+/* Called when a lock is held elsewhere, for the count-th time: 0 gives up. */
+static int wait_for_lock(void *context, int count)
+{
+	struct db *db = context;
+	struct timespec pause = {0, (count < 10 ? 1 : 5) * CLOCK_MS};
+
+	if (count == 0)
+		db->waiting_since = clock_now();
+	if (clock_now() - db->waiting_since > DB_PATIENCE)
+		return 0;
+	nanosleep(&pause, NULL);
+	return 1;
+}
+
+/* SQLite does not call wait_for_lock where two could wait for each other: when the mode changes,
+ * or when the last one to use a file is just tidying it up. */
+static int patiently(struct db *db, const char *sql, int64_t *value)
+{
+	int64_t began = clock_now();
+	int result;
+
+	while ((result = db_once(db, sql, value)) < 0 && clock_now() - began < DB_PATIENCE &&
+	       (sqlite3_errcode(db->handle) & 0xff) == SQLITE_BUSY) {
+		struct timespec pause = {0, 5 * CLOCK_MS};
+		nanosleep(&pause, NULL);
+	}
+	return result;
+}
+
+/* Does the file carry our magic and version? 1: yes, 0: it is empty, -1: no, or it cannot be read.
+ * To be called in a transaction, since another process may just be making it. */
+static int identify(struct db *db, const struct db_options *o)
+{
+	int64_t magic, version, tables;
+
+	if (patiently(db, "PRAGMA application_id", &magic) < 0 ||
+	    patiently(db, "PRAGMA user_version", &version) < 0 ||
+	    patiently(db, "SELECT count(*) FROM sqlite_master", &tables) < 0)
+		return -1;
+	if (magic == o->magic && version == o->version)
+		return 1;
+	if (magic == 0 && version == 0 && tables == 0)
+		return 0;
+	buf_clear(&db->problem);
+	if (magic == o->magic)
+		buf_addf(&db->problem, "%s: a file of another version of %s", db->path, o->tool);
+	else
+		buf_addf(&db->problem, "%s: a database, but not one of %s", db->path, o->tool);
+	buf_string(&db->problem);
+	return -1;
+}
+
+/* Make the tables, unless another process has just done so. */
+static int make_tables(struct db *db, const struct db_options *o)
+{
+	struct buf sql = {0};
+
+	if (patiently(db, "BEGIN IMMEDIATE", NULL) < 0)
+		return -1;
+	int known = identify(db, o);
+	if (known == 0) {
+		buf_addf(&sql, "PRAGMA application_id=%d;PRAGMA user_version=%d;%s", (int)o->magic,
+			 (int)o->version, o->schema);
+		known = db_once(db, buf_string(&sql), NULL);
+		buf_free(&sql);
+	}
+	if (known < 0 || patiently(db, "COMMIT", NULL) < 0) {
+		db_rollback(db);
+		return -1;
+	}
+	return 0;
+}
+
+static int set_up(struct db *db, const struct db_options *o)
+{
+	if (db_once(db, SETTINGS, NULL) < 0 || patiently(db, "BEGIN", NULL) < 0)
+		return -1;
+	int known = identify(db, o);
+	db_rollback(db);
+	if (known < 0)
+		return -1;
+	if (known == 0 && o->read_only)
+		return db_damaged(db, "it is empty");
+	if (known == 0 && make_tables(db, o) < 0)
+		return -1;
+	if (o->read_only)
+		return 0;
+	if (patiently(db, "PRAGMA journal_mode=WAL", NULL) < 0)
+		return -1;
+	return db_once(db, o->durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
+		       NULL);
+}
+
+static int prepare(struct db *db, const char *sql, sqlite3_stmt **statement)
+{
+	int code =
+	    sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
+	return code == SQLITE_OK ? 0 : db_fail(db, code);
+}
+
+static int prepare_all(struct db *db, const struct db_options *o)
+{
+	static const char *const own[DB_OWN_COUNT] = {
+	    [DB_BEGIN] = "BEGIN IMMEDIATE",
+	    [DB_BEGIN_READING] = "BEGIN",
+	    [DB_COMMIT] = "COMMIT",
+	};
+
+	for (size_t i = 0; i < DB_OWN_COUNT; i++)
+		if (prepare(db, own[i], &db->own[i]) < 0)
+			return -1;
+	db->statements = mem_zero(o->count, sizeof(sqlite3_stmt *));
+	for (; db->count < o->count; db->count++)
+		if (prepare(db, o->sql[db->count], &db->statements[db->count]) < 0)
+			return -1;
+	return 0;
+}
+
+struct db *db_open(const struct db_options *o, struct buf *problem)
+{
+	struct db *db;
+	struct buf name = {0};
+	int flags = o->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+
+	if (!check_file(o, problem) || !check_companions(o, problem))
+		return NULL;
+	/* One thread, and nobody asks how much memory it takes: no mutexes, no counting. */
+	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	db = mem_zero(1, sizeof *db);
+	db->path = mem_copy(o->path, strlen(o->path));
+	/* Names such as ":memory:" mean something else to SQLite. */
+	buf_addf(&name, "%s%s", o->path[0] == '/' ? "" : "./", o->path);
+	int code = sqlite3_open_v2(buf_string(&name), &db->handle, flags, NULL);
+	buf_free(&name);
+	if (code == SQLITE_OK) {
+		sqlite3_extended_result_codes(db->handle, 1);
+		sqlite3_busy_handler(db->handle, wait_for_lock, db);
+	} else {
+		db_fail(db, code);
+	}
+	if (code != SQLITE_OK || set_up(db, o) < 0 || prepare_all(db, o) < 0) {
+		buf_adds(problem, db_problem(db));
+		db_close(db);
+		return NULL;
+	}
+	return db;
+}
+
+void db_close(struct db *db)
+{
+	if (db == NULL)
+		return;
+	for (size_t i = 0; i < db->count; i++)
+		sqlite3_finalize(db->statements[i]);
+	for (size_t i = 0; i < DB_OWN_COUNT; i++)
+		sqlite3_finalize(db->own[i]);
+	free(db->statements);
+	sqlite3_close(db->handle);
+	free(db->path);
+	buf_free(&db->problem);
+	free(db);
+}

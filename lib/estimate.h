@@ -1,0 +1,32 @@
+/* estimate: what requests will cost and how long they will take, without sending any. */
+#ifndef ESTIMATE_H
+#define ESTIMATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct price_table;
+
+struct estimate_options {
+	int64_t concurrency;
+	int64_t requests, tokens; /* a minute; 0 for any number */
+	int64_t latency;          /* of a request, ns */
+	int64_t output;           /* tokens of an answer, -1 if that is not known */
+	size_t max_line;
+	bool json;
+};
+
+/*
+ * Read requests from stdin to its end and print a table on stdout, or one object of JSON.
+ *
+ * The input is estimated by tokens_request. The output is as given, but no more than the request
+ * allows; if it is not given, it is what the request allows, or the model's most. Time is that of
+ * the requests, so many at once, and no less than the limits allow: these count the input and what
+ * the request allows of output. A batch takes up to a day.
+ *
+ * Returns the exit status; what cannot be read or priced is reported on stderr.
+ */
+int estimate_run(const struct price_table *prices, const struct estimate_options *options);
+
+#endif

@@ -1,0 +1,295 @@
+/* Reading: all lines, one of them, and the end of the file. */
+#include "journal.h"
+#include "journal_state.h"
+#include "mem.h"
+#include "msg.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Around a line that is read back alone, and when lines are read back in about their order. */
+#define WINDOW_LEAST ((size_t)4096)
+#define WINDOW_MOST  ((size_t)64 * 1024)
+
+ssize_t journal_read_at(int fd, char *data, size_t n, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t got = pread(fd, data + done, n - done, (off_t)(offset + done));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		done += (size_t)got;
+	}
+	return (ssize_t)done;
+}
+
+/* Read more behind what there is of a line. Returns 0, or -1 with errno. */
+static int fill(struct journal_reader *r)
+{
+	size_t have = r->end - r->start;
+
+	if (have > 0)
+		memmove(r->data, r->data + r->start, have);
+	r->start = 0;
+	r->end = have;
+	if (r->capacity - have < JOURNAL_CHUNK) {
+		r->capacity = 2 * have + JOURNAL_CHUNK;
+		r->data = mem_resize(r->data, r->capacity, 1);
+	}
+	ssize_t got = journal_read_at(r->fd, r->data + have, r->capacity - have, r->next + have);
+	if (got < 0)
+		return -1;
+	r->ended = (size_t)got < r->capacity - have;
+	r->end += (size_t)got;
+	return 0;
+}
+
+int journal_next(struct journal_reader *r, struct json_span *line)
+{
+	size_t searched = 0;
+
+	for (;;) {
+		size_t have = r->end - r->start;
+		const char *at = have > 0 ? r->data + r->start : NULL;
+		const char *stop = NULL;
+		if (have > searched)
+			stop = memchr(at + searched, '\n', have - searched);
+		if (stop == NULL && !r->ended) {
+			searched = have;
+			if (fill(r) < 0)
+				return -1;
+			continue;
+		}
+		if (have == 0)
+			return 0;
+		size_t n = stop != NULL ? (size_t)(stop - at) : have;
+		*line = (struct json_span){at, n};
+		r->whole = stop != NULL;
+		r->offset = r->next;
+		r->next += n + (stop != NULL);
+		r->start += n + (stop != NULL);
+		r->number++;
+		return 1;
+	}
+}
+
+static bool is_blank(const struct json_span *line)
+{
+	for (size_t i = 0; i < line->length; i++)
+		if (line->at[i] != ' ' && line->at[i] != '\t' && line->at[i] != '\r')
+			return false;
+	return true;
+}
+
+enum journal_kind journal_judge(struct record *r, const struct json_span *line, uint64_t number,
+				bool whole)
+{
+	struct line text = {line->at, line->length, number, line->length};
+
+	record_parse(r, &text, false);
+	if (r->kind == RECORD_RESULT)
+		return JOURNAL_GOOD;
+	if (r->kind != RECORD_BAD && json_type(record_lb(r, JOURNAL_LOGGED)) == JSON_OBJECT)
+		return JOURNAL_GOOD;
+	if (is_blank(line))
+		return JOURNAL_BLANK;
+	return whole ? JOURNAL_BAD : JOURNAL_TORN;
+}
+
+static void complain_line(const struct journal *j, const struct record *r)
+{
+	if (r->kind == RECORD_BAD)
+		msg_warn("%s: line %" PRIu64 " cannot be read: not JSON: %s at byte %zu; "
+			 "--repair moves such lines to %s.bad",
+			 j->path, r->number, r->problem.reason, r->problem.offset + 1, j->path);
+	else
+		msg_warn("%s: line %" PRIu64 " is no result; is this the right file? "
+			 "(--repair moves such lines to %s.bad)",
+			 j->path, r->number, j->path);
+}
+
+static void add_line(struct journal *j, const struct record *r, uint64_t offset)
+{
+	uint64_t request;
+
+	j->lines++;
+	journal_mark(r, JOURNAL_LOGGED, &request, &j->id);
+	if (j->id.length == 0) {
+		j->unnamed++;
+		j->unnamed_failed += record_failed(r);
+		return;
+	}
+	journal_index_add(&j->index, journal_index_entry(journal_id(j->id.data, j->id.length),
+							 j->trust_ids ? 0 : request, offset,
+							 record_failed(r)));
+}
+
+int journal_load(struct journal *j, bool trust_ids)
+{
+	struct journal_reader reader = {.fd = j->fd};
+	struct json_span line;
+	struct record r;
+	int more, result = 0;
+
+	j->trust_ids = trust_ids;
+	j->lines = j->unnamed = j->unnamed_failed = j->torn = 0;
+	journal_index_free(&j->index);
+	while (result == 0 && (more = journal_next(&reader, &line)) == 1) {
+		switch (journal_judge(&r, &line, reader.number, reader.whole)) {
+		case JOURNAL_BLANK:
+			break;
+		case JOURNAL_GOOD:
+			add_line(j, &r, reader.offset);
+			break;
+		case JOURNAL_TORN:
+			j->torn = line.length;
+			break;
+		case JOURNAL_BAD:
+			complain_line(j, &r);
+			result = -1;
+			break;
+		}
+	}
+	if (result == 0 && more < 0)
+		result = journal_complain(j, "", NULL);
+	free(reader.data);
+	journal_index_sort(&j->index);
+	j->loaded = true;
+	return result;
+}
+
+bool journal_loaded(const struct journal *j)
+{
+	return j->loaded;
+}
+
+size_t journal_memory(const struct journal *j)
+{
+	return journal_index_size(&j->index);
+}
+
+/* Set the window to n bytes from the offset on. Returns 0, or -1 with errno. */
+static int set_window(struct journal *j, uint64_t offset, size_t n)
+{
+	buf_clear(&j->window);
+	ssize_t got = journal_read_at(j->fd, buf_reserve(&j->window, n), n, offset);
+	if (got < 0)
+		return -1;
+	j->window_at = offset;
+	j->window.length = (size_t)got;
+	return 0;
+}
+
+int journal_read_line(struct journal *j, uint64_t offset, struct json_span *line)
+{
+	struct buf *w = &j->window;
+	bool near = offset >= j->window_at && offset <= j->window_at + w->length + WINDOW_MOST;
+	size_t want = near ? WINDOW_MOST : WINDOW_LEAST;
+	bool last = false;
+
+	for (;;) {
+		if (offset >= j->window_at && offset < j->window_at + w->length) {
+			size_t skip = (size_t)(offset - j->window_at);
+			const char *at = w->data + skip;
+			const char *stop = memchr(at, '\n', w->length - skip);
+			size_t n = stop != NULL ? (size_t)(stop - at) : w->length - skip;
+			*line = (struct json_span){at, n};
+			if (stop != NULL || last)
+				return 0;
+		}
+		if (last) {
+			errno = EIO; /* the file has become shorter */
+			return -1;
+		}
+		if (set_window(j, offset, want) < 0)
+			return -1;
+		last = w->length < want;
+		want *= 4;
+	}
+}
+
+enum journal_found journal_find(struct journal *j, const struct buf *id, uint64_t request,
+				struct record *r)
+{
+	uint64_t hash = journal_id(id->data, id->length);
+	struct journal_entry *e = NULL;
+	struct json_span line;
+	uint64_t logged;
+
+	if (!j->trust_ids)
+		e = journal_index_find(&j->index, hash, request);
+	if (e == NULL)
+		e = journal_index_find(&j->index, hash, 0);
+	if (e == NULL)
+		return journal_index_done(&j->index, hash) ? JOURNAL_CHANGED : JOURNAL_NEW;
+	if (journal_index_failed(e))
+		return JOURNAL_NEW;
+	if (journal_read_line(j, journal_index_offset(e), &line) < 0) {
+		journal_complain(j, "", NULL);
+		return JOURNAL_FAULT;
+	}
+	if (journal_judge(r, &line, 0, true) != JOURNAL_GOOD) {
+		msg_warn("%s: it was changed by another process", j->path);
+		return JOURNAL_FAULT;
+	}
+	journal_mark(r, JOURNAL_LOGGED, &logged, &j->id);
+	if (j->id.length != id->length || memcmp(j->id.data, id->data, id->length) != 0)
+		return JOURNAL_NEW; /* another id with the same hash */
+	if (logged == 0 && r->body.at != NULL)
+		logged = journal_request(r);
+	if (!j->trust_ids && logged != 0 && logged != request)
+		return JOURNAL_CHANGED;
+	return JOURNAL_DONE;
+}
+
+int journal_settle(struct journal *j)
+{
+	struct json_span last = {NULL, 0};
+	struct stat st;
+	struct record r;
+	size_t n = 0, step = WINDOW_LEAST;
+
+	if (j->settled)
+		return 0;
+	if (fstat(j->fd, &st) < 0)
+		return journal_complain(j, "", NULL);
+	uint64_t size = (uint64_t)st.st_size;
+	/* What stands behind the last newline, looked for from the end in larger and larger steps.
+	 */
+	while (n < size && last.at == NULL) {
+		n = size < step ? (size_t)size : step;
+		step *= 4;
+		if (set_window(j, size - n, n) < 0)
+			return journal_complain(j, "", NULL);
+		size_t at = j->window.length;
+		while (at > 0 && j->window.data[at - 1] != '\n')
+			at--;
+		if (at > 0 || n == size)
+			last = (struct json_span){j->window.data + at, j->window.length - at};
+	}
+	enum journal_kind kind = journal_judge(&r, &last, 0, false);
+	j->end = size;
+	if (kind == JOURNAL_GOOD) {
+		if (journal_write(j->fd, "\n", 1) != 1)
+			return journal_complain(j, "", NULL);
+		j->end++;
+	} else if (last.length > 0) {
+		j->end -= last.length;
+		msg_warn("%s: the last line was torn, and is cut off (bytes: %zu)", j->path,
+			 last.length);
+		if (ftruncate(j->fd, (off_t)j->end) < 0)
+			return journal_complain(j, "", NULL);
+	}
+	buf_clear(&j->window);
+	j->settled = true;
+	return 0;
+}

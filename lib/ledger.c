@@ -1,0 +1,428 @@
+/* Opening a ledger, reserving and settling. */
+#include "ledger.h"
+#include "ledger_state.h"
+#include "mem.h"
+#include "money.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+/* The magic is "lbsp". */
+enum { MAGIC = 0x6c627370, VERSION = 1 };
+
+/* A cost that is more comes from numbers that make no sense; sums of this can be held. */
+#define COST_MOST   (INT64_C(1000000) * MONEY_DOLLAR)
+#define TOKENS_MOST INT64_C(1000000000000)
+#define NAME_MOST   200
+
+static const char schema[] =
+    "CREATE TABLE spends(day TEXT NOT NULL, model TEXT NOT NULL, job TEXT NOT NULL,"
+    " requests INTEGER NOT NULL, unpriced INTEGER NOT NULL, input INTEGER NOT NULL,"
+    " cached INTEGER NOT NULL, cache_write INTEGER NOT NULL, output INTEGER NOT NULL,"
+    " nano INTEGER NOT NULL, PRIMARY KEY(day, model, job)) WITHOUT ROWID;"
+    "CREATE TABLE reservations(id INTEGER PRIMARY KEY, owner INTEGER NOT NULL,"
+    " at INTEGER NOT NULL, model TEXT NOT NULL, job TEXT NOT NULL, nano INTEGER NOT NULL);"
+    "CREATE TABLE owners(id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, start INTEGER NOT NULL,"
+    " boot TEXT NOT NULL);"
+    "CREATE TABLE totals(reserved INTEGER NOT NULL, settled INTEGER NOT NULL);"
+    "INSERT INTO totals VALUES(0, 0);"
+    "CREATE TABLE alerts(period TEXT NOT NULL, share INTEGER NOT NULL, budget INTEGER NOT NULL,"
+    " PRIMARY KEY(period, share, budget)) WITHOUT ROWID;";
+
+#define SUMS                                                                                     \
+	" sum(requests), sum(unpriced), sum(input), sum(cached), sum(cache_write), sum(output)," \
+	" sum(nano) FROM spends"
+
+static const char *const statements[LEDGER_SQL_COUNT] = {
+    [LEDGER_SQL_SPENT] = "SELECT coalesce(sum(nano), 0) FROM spends WHERE day >= CAST(?1 AS TEXT)",
+    [LEDGER_SQL_TOTALS] = "SELECT reserved, settled FROM totals",
+    [LEDGER_SQL_RESERVE] = "INSERT INTO reservations VALUES(?1, ?2, ?3, CAST(?4 AS TEXT),"
+			   " CAST(?5 AS TEXT), ?6)",
+    [LEDGER_SQL_FIND] = "SELECT nano FROM reservations WHERE id = ?1",
+    [LEDGER_SQL_DROP] = "DELETE FROM reservations WHERE id = ?1",
+    [LEDGER_SQL_ORPHAN] = "UPDATE reservations SET owner = 0 WHERE id = ?1",
+    [LEDGER_SQL_BOOK] =
+	"INSERT INTO spends VALUES(CAST(?1 AS TEXT), CAST(?2 AS TEXT), CAST(?3 AS TEXT),"
+	" ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT(day, model, job) DO UPDATE SET"
+	" requests = requests + excluded.requests, unpriced = unpriced + excluded.unpriced,"
+	" input = input + excluded.input, cached = cached + excluded.cached,"
+	" cache_write = cache_write + excluded.cache_write, output = output + excluded.output,"
+	" nano = nano + excluded.nano",
+    [LEDGER_SQL_ADJUST] = "UPDATE totals SET reserved = reserved + ?1, settled = settled + ?2",
+    [LEDGER_SQL_ALERT] = "INSERT OR IGNORE INTO alerts VALUES(CAST(?1 AS TEXT), ?2, ?3)",
+    [LEDGER_SQL_OWNERS] = "SELECT id, pid, start, boot FROM owners",
+    [LEDGER_SQL_OWNER_ADD] =
+	"INSERT INTO owners(pid, start, boot) VALUES(?1, ?2, CAST(?3 AS TEXT))",
+    [LEDGER_SQL_OWNER_DROP] = "DELETE FROM owners WHERE id = ?1 AND NOT EXISTS"
+			      " (SELECT 1 FROM reservations WHERE owner = ?1)",
+    [LEDGER_SQL_BY_OWNER] =
+	"SELECT pid, start, boot, count(*), sum(nano),"
+	" sum(CASE WHEN at >= ?1 THEN nano ELSE 0 END), owner"
+	" FROM reservations LEFT JOIN owners ON owners.id = owner GROUP BY owner",
+    [LEDGER_SQL_FORGIVE] = "DELETE FROM reservations WHERE owner = ?1",
+    [LEDGER_SQL_BY_MODEL] = "SELECT model," SUMS " GROUP BY model",
+    [LEDGER_SQL_BY_DAY] = "SELECT day," SUMS " GROUP BY day",
+    [LEDGER_SQL_BY_JOB] = "SELECT job," SUMS " GROUP BY job",
+    [LEDGER_SQL_TOTAL] = "SELECT ''," SUMS " HAVING count(*) > 0",
+};
+
+void ledger_day_text(int64_t seconds, bool first_of_month, char day[LEDGER_DAY_SIZE])
+{
+	time_t time = (time_t)seconds;
+	struct tm tm;
+
+	gmtime_r(&time, &tm);
+	if (first_of_month)
+		tm.tm_mday = 1;
+	strftime(day, LEDGER_DAY_SIZE, "%Y-%m-%d", &tm);
+}
+
+static struct ledger *open_file(struct ledger *l, const struct ledger_options *o,
+				struct buf *problem)
+{
+	const struct db_options options = {
+	    .path = o->path,
+	    .tool = "lbcost",
+	    .magic = MAGIC,
+	    .version = VERSION,
+	    .schema = schema,
+	    .sql = statements,
+	    .count = LEDGER_SQL_COUNT,
+	    .must_exist = o->must_exist,
+	    .durable = true,
+	};
+
+	if (getrandom(&l->random, sizeof l->random, 0) != (ssize_t)sizeof l->random) {
+		buf_addf(problem, "getrandom: %s", strerror(errno));
+		ledger_close(l);
+		return NULL;
+	}
+	l->db = db_open(&options, problem);
+	if (l->db != NULL && o->budget >= 0 && ledger_owner_enter(l, o->passes) < 0) {
+		buf_adds(problem, db_problem(l->db));
+		db_close(l->db);
+		l->db = NULL;
+	}
+	if (l->db != NULL)
+		return l;
+	ledger_close(l);
+	return NULL;
+}
+
+struct ledger *ledger_open(const struct ledger_options *o, struct buf *problem)
+{
+	struct ledger *l = mem_zero(1, sizeof *l);
+
+	l->job = mem_copy(o->job, strlen(o->job));
+	l->budget = o->budget;
+	l->period = o->period;
+	return o->path != NULL ? open_file(l, o, problem) : l;
+}
+
+static void forget_sums(struct ledger *l)
+{
+	while (l->sum_count > 0)
+		free(l->sums[--l->sum_count].model);
+}
+
+void ledger_close(struct ledger *l)
+{
+	if (l == NULL)
+		return;
+	if (l->db != NULL)
+		ledger_owner_leave(l);
+	db_close(l->db);
+	forget_sums(l);
+	free(l->sums);
+	free(l->job);
+	free(l);
+}
+
+const char *ledger_problem(const struct ledger *l)
+{
+	return db_problem(l->db);
+}
+
+int64_t ledger_spent(const struct ledger *l)
+{
+	return l->spent;
+}
+
+int64_t ledger_reserved(const struct ledger *l)
+{
+	return l->reserved;
+}
+
+int64_t ledger_settled(const struct ledger *l)
+{
+	return l->settled;
+}
+
+/* The first day of the period that now is in. */
+static void period_start(const struct ledger *l, char day[LEDGER_DAY_SIZE])
+{
+	if (l->period == LEDGER_EVER)
+		memcpy(day, "0000-00-00", LEDGER_DAY_SIZE);
+	else
+		ledger_day_text(l->now, l->period == LEDGER_MONTH, day);
+}
+
+static int read_totals(struct ledger *l)
+{
+	char day[LEDGER_DAY_SIZE];
+
+	period_start(l, day);
+	db_set_bytes(l->db, LEDGER_SQL_SPENT, 1, day, LEDGER_DAY_SIZE - 1);
+	if (db_step(l->db, LEDGER_SQL_SPENT) < 1)
+		return -1;
+	l->spent = db_integer(l->db, LEDGER_SQL_SPENT, 0);
+	db_reset(l->db, LEDGER_SQL_SPENT);
+	int result = db_step(l->db, LEDGER_SQL_TOTALS);
+	if (result == 0)
+		return db_damaged(l->db, "it has no totals");
+	if (result < 0)
+		return -1;
+	l->reserved = db_integer(l->db, LEDGER_SQL_TOTALS, 0);
+	l->settled = db_integer(l->db, LEDGER_SQL_TOTALS, 1);
+	db_reset(l->db, LEDGER_SQL_TOTALS);
+	if (l->spent < 0 || l->reserved < 0)
+		return db_damaged(l->db, "a sum of money is negative");
+	return 0;
+}
+
+int ledger_begin(struct ledger *l, int64_t now)
+{
+	l->now = now;
+	l->orphans_known = false;
+	if (l->db == NULL)
+		return 0;
+	l->reserved_change = l->settled_change = 0;
+	if (db_begin(l->db) < 0)
+		return -1;
+	if (read_totals(l) == 0)
+		return 0;
+	db_rollback(l->db);
+	return -1;
+}
+
+void ledger_rollback(struct ledger *l)
+{
+	if (l->db == NULL)
+		return;
+	db_rollback(l->db);
+	forget_sums(l);
+}
+
+/* How much of what is reserved nobody will settle. */
+static int find_orphans(struct ledger *l)
+{
+	int64_t since = INT64_MIN;
+	struct tm tm;
+	time_t time = (time_t)l->now;
+
+	if (l->orphans_known)
+		return 0;
+	if (l->period != LEDGER_EVER) {
+		gmtime_r(&time, &tm);
+		since = l->now - l->now % 86400;
+		if (l->period == LEDGER_MONTH)
+			since -= (int64_t)(tm.tm_mday - 1) * 86400;
+	}
+	l->orphans_known = true;
+	return ledger_owner_orphans(l, since, &l->orphans, &l->orphans_before);
+}
+
+/* Can the amount be reserved? */
+static enum ledger_answer judge(struct ledger *l, int64_t amount)
+{
+	int64_t taken = money_sum(l->spent, l->reserved);
+
+	if (money_sum(taken, amount) <= l->budget)
+		return LEDGER_RESERVED;
+	if (l->db == NULL) {
+		l->orphans = l->orphans_before = 0;
+	} else if (find_orphans(l) < 0) {
+		return LEDGER_BROKEN;
+	}
+	if (money_sum(taken - l->orphans_before, amount) <= l->budget)
+		return LEDGER_RESERVED;
+	if (money_sum(money_sum(l->spent, l->orphans), amount) > l->budget)
+		return LEDGER_NEVER;
+	return LEDGER_LATER;
+}
+
+/* Names that cannot be guessed, so that no record can settle another's reservation (splitmix64,
+ * from S. Vigna's page on it, over a random start). */
+static uint64_t next_id(struct ledger *l)
+{
+	uint64_t z = l->random += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return (z ^ (z >> 31)) >> 1;
+}
+
+static size_t name_length(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n < NAME_MOST ? n : NAME_MOST;
+}
+
+enum ledger_answer ledger_reserve(struct ledger *l, int64_t amount, const char *model, uint64_t *id)
+{
+	if (amount > COST_MOST)
+		amount = COST_MOST;
+	enum ledger_answer answer = judge(l, amount);
+	if (answer != LEDGER_RESERVED)
+		return answer;
+	*id = 0;
+	if (l->db != NULL) {
+		*id = next_id(l);
+		db_set_integer(l->db, LEDGER_SQL_RESERVE, 1, (int64_t)*id);
+		db_set_integer(l->db, LEDGER_SQL_RESERVE, 2, l->owner);
+		db_set_integer(l->db, LEDGER_SQL_RESERVE, 3, l->now);
+		db_set_bytes(l->db, LEDGER_SQL_RESERVE, 4, model, name_length(model));
+		db_set_bytes(l->db, LEDGER_SQL_RESERVE, 5, l->job, name_length(l->job));
+		db_set_integer(l->db, LEDGER_SQL_RESERVE, 6, amount);
+		if (db_run(l->db, LEDGER_SQL_RESERVE) < 0)
+			return LEDGER_BROKEN;
+		l->reserved_change += amount;
+	}
+	l->reserved += amount;
+	return LEDGER_RESERVED;
+}
+
+/* Gather what was spent, for the end of the group. */
+static void gather(struct ledger *l, const struct ledger_entry *e, int64_t cost)
+{
+	struct ledger_sum *sum = NULL;
+
+	for (size_t i = l->sum_count; i > 0 && sum == NULL; i--)
+		if (strncmp(l->sums[i - 1].model, e->model, NAME_MOST) == 0)
+			sum = &l->sums[i - 1];
+	if (sum == NULL) {
+		if (l->sum_count == l->sum_room) {
+			l->sum_room = l->sum_room * 2 + 8;
+			l->sums = mem_resize(l->sums, l->sum_room, sizeof *l->sums);
+		}
+		sum = &l->sums[l->sum_count++];
+		*sum = (struct ledger_sum){.model = mem_copy(e->model, name_length(e->model))};
+	}
+	const struct provider_usage *u = &e->usage;
+	const struct {
+		int64_t *sum, value;
+	} counts[] = {{&sum->input, u->input},
+		      {&sum->cached, u->cached},
+		      {&sum->cache_write, u->cache_write + u->cache_write_1h},
+		      {&sum->output, u->output}};
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+		*counts[i].sum += counts[i].value < TOKENS_MOST ? counts[i].value : TOKENS_MOST;
+	sum->requests++;
+	sum->unpriced += !e->priced;
+	sum->cost += cost;
+}
+
+/* Take a reservation out of the file. Returns 1 with its amount, 0 if it is not there, or -1. */
+static int take_out(struct ledger *l, const struct ledger_entry *e, int64_t *amount)
+{
+	size_t statement = e->outcome == LEDGER_DOUBTFUL ? LEDGER_SQL_ORPHAN : LEDGER_SQL_DROP;
+
+	db_set_integer(l->db, LEDGER_SQL_FIND, 1, (int64_t)e->id);
+	int found = db_step(l->db, LEDGER_SQL_FIND);
+	if (found != 1)
+		return found;
+	*amount = db_integer(l->db, LEDGER_SQL_FIND, 0);
+	db_reset(l->db, LEDGER_SQL_FIND);
+	db_set_integer(l->db, statement, 1, (int64_t)e->id);
+	return db_run(l->db, statement) < 0 ? -1 : 1;
+}
+
+int ledger_settle(struct ledger *l, const struct ledger_entry *e)
+{
+	int64_t cost = e->cost < COST_MOST ? e->cost : COST_MOST;
+	int64_t amount = e->amount < COST_MOST ? e->amount : COST_MOST;
+	int found = 1;
+
+	if (e->reserved && l->db != NULL)
+		found = take_out(l, e, &amount);
+	if (found <= 0)
+		return found;
+	if (e->reserved && (e->outcome != LEDGER_DOUBTFUL || l->db == NULL)) {
+		l->reserved -= amount;
+		l->reserved_change -= amount;
+	}
+	if (e->reserved) {
+		l->settled++;
+		l->settled_change++;
+	}
+	if (e->reserved && e->outcome == LEDGER_DOUBTFUL && l->db == NULL)
+		l->spent = money_sum(l->spent, amount);
+	if (e->outcome != LEDGER_SPENT)
+		return 0;
+	l->spent = money_sum(l->spent, cost);
+	if (l->db != NULL)
+		gather(l, e, cost);
+	return 0;
+}
+
+/* Write what was gathered. */
+static int book(struct ledger *l)
+{
+	char day[LEDGER_DAY_SIZE];
+
+	ledger_day_text(l->now, false, day);
+	for (size_t i = 0; i < l->sum_count; i++) {
+		const struct ledger_sum *s = &l->sums[i];
+		const int64_t numbers[] = {s->requests,    s->unpriced, s->input, s->cached,
+					   s->cache_write, s->output,   s->cost};
+		db_set_bytes(l->db, LEDGER_SQL_BOOK, 1, day, LEDGER_DAY_SIZE - 1);
+		db_set_bytes(l->db, LEDGER_SQL_BOOK, 2, s->model, strlen(s->model));
+		db_set_bytes(l->db, LEDGER_SQL_BOOK, 3, l->job, name_length(l->job));
+		for (int j = 0; j < 7; j++)
+			db_set_integer(l->db, LEDGER_SQL_BOOK, 4 + j, numbers[j]);
+		if (db_run(l->db, LEDGER_SQL_BOOK) < 0)
+			return -1;
+	}
+	forget_sums(l);
+	return 0;
+}
+
+int ledger_commit(struct ledger *l)
+{
+	if (l->db == NULL)
+		return 0;
+	int result = book(l);
+	if (result == 0 && (l->reserved_change != 0 || l->settled_change != 0)) {
+		db_set_integer(l->db, LEDGER_SQL_ADJUST, 1, l->reserved_change);
+		db_set_integer(l->db, LEDGER_SQL_ADJUST, 2, l->settled_change);
+		result = db_run(l->db, LEDGER_SQL_ADJUST);
+	}
+	if (result == 0)
+		result = db_commit(l->db);
+	if (result < 0)
+		ledger_rollback(l);
+	return result;
+}
+
+int ledger_alert(struct ledger *l, int64_t share)
+{
+	char day[LEDGER_DAY_SIZE];
+	int64_t part = l->budget / PRICE_ONE * share + l->budget % PRICE_ONE * share / PRICE_ONE;
+
+	if (l->budget < 0 || l->alerted || l->spent < part)
+		return 0;
+	l->alerted = l->period == LEDGER_EVER;
+	if (l->db == NULL)
+		return 1;
+	period_start(l, day);
+	db_set_bytes(l->db, LEDGER_SQL_ALERT, 1, day, LEDGER_DAY_SIZE - 1);
+	db_set_integer(l->db, LEDGER_SQL_ALERT, 2, share);
+	db_set_integer(l->db, LEDGER_SQL_ALERT, 3, l->budget);
+	if (db_run(l->db, LEDGER_SQL_ALERT) < 0)
+		return -1;
+	return db_changes(l->db) > 0;
+}

@@ -1,0 +1,20 @@
+/* prices: the price table that is in force, from files. */
+#ifndef PRICES_H
+#define PRICES_H
+
+struct buf;
+struct price_table;
+
+/*
+ * Add the table in a file. If path is NULL it is the one in force: LB_PRICES, if that is set;
+ * otherwise the installed one, which is ../share/lb/prices.json from the directory that the program
+ * stands in, or else in the directory that was named when it was built. Returns how many models it
+ * has; or -1 after appending what is wrong to problem.
+ */
+int prices_load(struct price_table *t, const char *path, struct buf *problem);
+
+/* Read a table, print what it is on stdout or what is wrong with it on stderr. Returns the exit
+ * status. */
+int prices_check(const char *path);
+
+#endif

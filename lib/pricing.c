@@ -1,0 +1,108 @@
+#include "pricing.h"
+#include "buf.h"
+#include "money.h"
+
+#include <string.h>
+
+/* Codes of failures before anything was sent, with which no answer came; lb-record(5) lists them.
+ * A provider's batch bills neither what expired nor what was cancelled. */
+static const char *const unsent[] = {
+    "bad_record",      "not_a_request",  "unsupported_method", "url_refused",
+    "no_api_key",      "connect_failed", "resolve_failed",     "tls_failed",
+    "budget_exceeded", "unpriced_model", "unbounded_cost",     "exceeds_rate_limit",
+    "quota_exhausted", "item_too_large", "batch_expired",      "batch_cancelled",
+};
+
+static bool was_unsent(const struct record *r)
+{
+	struct json_span code = json_get(r->error, "code");
+
+	/* What is cancelled on its way has the time that it took. */
+	if (json_equals(code, "cancelled"))
+		return !json_is_set(record_lb(r, "ms"));
+	for (size_t i = 0; i < sizeof unsent / sizeof *unsent; i++)
+		if (json_equals(code, unsent[i]))
+			return true;
+	return false;
+}
+
+/* A result without a usage. */
+static enum pricing_kind judge(const struct record *r, struct json_span body)
+{
+	int64_t status;
+
+	if (json_integer(json_get(r->response, "status_code"), &status) < 0)
+		return was_unsent(r) ? PRICING_FREE : PRICING_DOUBTFUL;
+	if (status >= 300 || json_is_set(json_get(body, "error")))
+		return PRICING_FREE;
+	return PRICING_DOUBTFUL;
+}
+
+static bool is_stored(const struct record *r)
+{
+	return json_equals(record_lb(r, "cache"), "hit") || json_is_set(record_lb(r, "checkpoint"));
+}
+
+/* The body of the request. */
+static struct json_span body_of(const struct record *r, struct json_span request)
+{
+	if (request.at == NULL)
+		return r->body;
+	struct json_span body = json_get(request, "body");
+	return body.at != NULL ? body : json_get(request, "params");
+}
+
+static const struct price_model *find_model(const struct price_table *t, const struct record *r,
+					    struct json_span body, struct json_span request)
+{
+	const struct price_model *m = price_find_json(t, json_get(body, "model"));
+
+	if (m == NULL)
+		m = price_find_json(t, json_get(body, "modelVersion")); /* Gemini's own */
+	if (m == NULL)
+		m = price_find_json(t, json_get(body_of(r, request), "model"));
+	return m != NULL ? m : price_other(t);
+}
+
+void pricing_result(const struct price_table *t, const struct record *r, struct json_span request,
+		    int64_t now, struct pricing *p)
+{
+	struct json_span cost = record_lb(r, "cost");
+	struct json_span body = json_get(r->response, "body");
+	struct price_terms terms;
+
+	*p = (struct pricing){.kind = PRICING_STORED};
+	if (is_stored(r))
+		return;
+	bool used = provider_usage(body, &p->usage);
+	p->model = find_model(t, r, body, request);
+	if (json_type(cost) == JSON_NUMBER && money_parse(cost.at, cost.length, &p->cost) == 0) {
+		p->kind = PRICING_KNOWN;
+		return;
+	}
+	if (!used) {
+		p->kind = judge(r, body);
+		return;
+	}
+	p->kind = PRICING_UNPRICED;
+	if (p->model == NULL)
+		return;
+	price_terms(&terms, body, now);
+	struct json_span batch = record_lb(r, "batch");
+	if (json_type(batch) == JSON_BOOL && *batch.at == 't')
+		terms.factors[PRICE_BATCH] = true;
+	p->cost = price_cost(p->model, &p->usage, &terms);
+	p->kind = PRICING_PRICED;
+}
+
+void pricing_name(struct buf *out, const struct record *r, struct json_span request)
+{
+	struct json_span name = json_path(r->response, "body", "model", NULL);
+
+	if (json_type(name) != JSON_STRING)
+		name = json_get(body_of(r, request), "model");
+	if (json_type(name) == JSON_STRING)
+		json_text(out, name);
+	else
+		buf_addc(out, '?');
+}

@@ -1,0 +1,39 @@
+/* pricing: what a record costs by a price table: the answer of a result, and a request at most. */
+#ifndef PRICING_H
+#define PRICING_H
+
+#include "price.h"
+#include "record.h"
+
+enum pricing_kind {
+	PRICING_PRICED,   /* by its usage */
+	PRICING_KNOWN,    /* it has lb.cost already */
+	PRICING_STORED,   /* it comes from a cache or a checkpoint, and was not paid for now */
+	PRICING_UNPRICED, /* it has a usage, but its model has no price */
+	PRICING_DOUBTFUL, /* it may have been billed, but does not say for how much */
+	PRICING_FREE      /* it was not billed */
+};
+
+struct pricing {
+	enum pricing_kind kind;
+	int64_t cost;                    /* nano-dollars; 0 unless priced or known */
+	const struct price_model *model; /* NULL if unknown */
+	struct provider_usage usage;
+};
+
+/*
+ * Price a result. Its model is the one that the response names, or if that has no price the
+ * request's, or else the table's for other models. request is the text of the request's record, at
+ * NULL to take what this record has of it; now is the time in seconds since 1970.
+ *
+ * Without a usage it was not billed if an answer with an error status came, or an error in place of
+ * an answer, or if it failed before it was sent. In all other cases it may have been.
+ */
+void pricing_result(const struct price_table *t, const struct record *r, struct json_span request,
+		    int64_t now, struct pricing *p);
+
+/* Append what the model of a record, or of its request (as above), is called; "?" if it does not
+ * say. */
+void pricing_name(struct buf *out, const struct record *r, struct json_span request);
+
+#endif

@@ -1,0 +1,581 @@
+# lbcost: what results cost, and budgets that hold.
+
+load helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	unset LB_PRICES
+}
+
+# result ID MODEL USAGE [more members]: a result that reports this usage.
+result() {
+	printf '{"custom_id":"%s","body":{"model":"%s"},"response":{"status_code":200,"body":{"model":"%s","usage":%s}},"error":null%s}\n' \
+		"$1" "$2" "$2" "$3" "${4-}"
+}
+
+# requests N [MODEL] [MAX_TOKENS]: chat requests.
+requests() {
+	jq -nc --argjson n "$1" --arg m "${2-gpt-4o-mini}" --argjson t "${3-50}" 'range($n) | {custom_id: "r\(.)",
+		url: "/v1/chat/completions", body: {model: $m, max_tokens: $t,
+		messages: [{role: "user", content: "Say hello number \(.) to the world."}]}}'
+}
+
+# What the calls in lbmock's log cost, in nano-dollars: prices of contrib/prices.json, times 1,000.
+log_cost() {
+	jq -s '{"gpt-4o-mini": [150, 600], "gpt-4o": [2500, 10000], "claude-haiku-4-5": [1000, 5000]} as $p
+		| map(.prompt_tokens * $p[.model][0] + .completion_tokens * $p[.model][1]) | add // 0' "$1"
+}
+
+# The costs in the results of a file, in nano-dollars, added up by whole numbers.
+results_cost() {
+	python3 -c '
+import json, sys
+from decimal import Decimal
+total = Decimal(0)
+for line in open(sys.argv[1]):
+    total += json.loads(line, parse_float=Decimal, parse_int=Decimal).get("lb", {}).get("cost", 0)
+print(int(total * 10**9))' "$1"
+}
+
+codes() {
+	jq -r '.error.code // "ok"' "$1" | sort | uniq -c | awk '{ print $2, $1 }'
+}
+
+# in_ledger FILE SQL
+in_ledger() {
+	sqlite3 "$1" "$2"
+}
+
+# bats test_tags=valgrind
+@test "cached tokens are charged once (litellm#6215, #14849, #9812)" {
+	result a gpt-4o-mini '{"prompt_tokens":2000,"completion_tokens":100,"prompt_tokens_details":{"cached_tokens":1024}}' >in
+	result b claude-sonnet-4-6 '{"input_tokens":100,"cache_read_input_tokens":1000,"cache_creation_input_tokens":200,"output_tokens":10}' >>in
+	call lbcost <in
+	status_is 0
+	# 976 * 150 + 1024 * 75 + 100 * 600; 100 * 3000 + 1000 * 300 + 200 * 3750 + 10 * 15000
+	[ "$(jq -c .lb out | paste -sd' ')" = '{"cost":0.0002832} {"cost":0.0015}' ]
+}
+
+@test "the batch rate takes cached tokens into account (litellm PR 38341)" {
+	result a gpt-4o-mini '{"prompt_tokens":2000,"completion_tokens":100,"prompt_tokens_details":{"cached_tokens":1024}}' ',"lb":{"batch":true}' >in
+	call lbcost <in
+	status_is 0
+	[ "$(jq -c .lb out)" = '{"batch":true,"cost":0.0001416}' ]
+}
+
+@test "all of the output is billed, not its reasoning alone (litellm#18599)" {
+	result a o3 '{"prompt_tokens":10,"completion_tokens":300,"completion_tokens_details":{"reasoning_tokens":200}}' >in
+	call lbcost <in
+	# 10 * 2000 + 300 * 8000
+	[ "$(jq -c .lb.cost out)" = 0.00242 ]
+}
+
+@test "a model without a price is not free (litellm#10242)" {
+	result a gpt-77 '{"prompt_tokens":10,"completion_tokens":1}' >in
+	result b gpt-77-mini '{"prompt_tokens":10,"completion_tokens":1}' >>in
+	call lbcost <in
+	status_is 0
+	holds out '.lb == {unpriced: true}'
+	grep -qx 'lbcost: 2 results have no price (lb.unpriced): no price is known for gpt-77, gpt-77-mini' err
+	# With a budget it is not sent, and with a price it is.
+	requests 1 gpt-77 >in
+	call lbcost -b 1 cat <in
+	status_is 1
+	[ "$(codes out)" = 'unpriced_model 1' ]
+	call lbcost -b 1 --price 1,2 cat <in
+	status_is 0
+	result a gpt-77 '{"prompt_tokens":10,"completion_tokens":1}' >in
+	call lbcost --price 1,2 <in
+	grep -q '"lb":{"cost":0.000012}}$' out
+}
+
+@test "check and reservation are one: many at once do not overspend (litellm#34732)" {
+	start_mock --log log --latency 30ms
+	export OPENAI_BASE_URL=$MOCK
+	requests 400 >in
+	# One request of these is 12,000 nano-dollars or less by the log, 51,000 at most.
+	call lbcost -b 0.002 -l ledger lbcall -c 200 <in
+	status_is 3
+	[ "$(log_cost log)" -le 2000000 ]
+	# No more room is left than one request at most would need.
+	[ "$(log_cost log)" -ge $((2000000 - 70000)) ]
+	[ "$(log_cost log)" -eq "$(results_cost out)" ]
+	[ "$(lines out)" -eq 400 ]
+}
+
+@test "reservations are given back, whatever becomes of the request (litellm#27639, #30460)" {
+	start_mock --log log --fail 500:30%,429:20%,400:10%
+	export OPENAI_BASE_URL=$MOCK
+	requests 300 >in
+	call lbcost -b 0.1 -l ledger lbcall -c 20 <in
+	status_is 1
+	[ "$(in_ledger ledger 'SELECT reserved, settled FROM totals')" = '0|300' ]
+	[ "$(in_ledger ledger 'SELECT sum(nano) FROM spends')" -eq "$(log_cost log)" ]
+	[ "$(in_ledger ledger 'SELECT count(*) FROM reservations')" -eq 0 ]
+}
+
+@test "batch results are booked, so that the cap is reached (litellm#36640)" {
+	result a gpt-4o '{"prompt_tokens":1000,"completion_tokens":100}' ',"lb":{"batch":true}' >in
+	call lbcost -l ledger <in
+	status_is 0
+	[ "$(in_ledger ledger 'SELECT nano FROM spends')" -eq 1750000 ]
+	requests 1 >in
+	call lbcost -l ledger -b 0.00175 cat <in
+	status_is 3
+	[ "$(codes out)" = 'budget_exceeded 1' ]
+}
+
+@test "costs are exact: 3,000 mixed results against whole numbers worked out elsewhere" {
+	python3 - >in 2>want <<-'EOT'
+		import json, random, sys
+		random.seed(7)
+		# dollars for a million tokens, in thousandths of a nano-dollar for a token: in, cached, write, hour, out
+		P = {'gpt-4o-mini': (150000, 75000, 150000, 150000, 600000),
+		     'gpt-5-nano-2025-08-07': (50000, 5000, 50000, 50000, 400000),
+		     'openai/gpt-5.6-luna': (200000, 20000, 250000, 200000, 1200000),
+		     'claude-haiku-4-5-20251001': (1000000, 100000, 1250000, 2000000, 5000000),
+		     'gemini-2.5-flash': (300000, 30000, 300000, 300000, 2500000)}
+		total = 0
+		for i in range(3000):
+		    model = random.choice(list(P))
+		    p = P[model]
+		    n = lambda most: random.randrange(random.choice((2, 50, most)))
+		    cached, write, hour, plain, out = n(9000), 0, 0, n(30000), n(3000)
+		    batch = random.random() < .3
+		    factor = 500 if batch else 1000
+		    if model.startswith('claude'):
+		        write, hour = n(5000), n(5000)
+		        usage = dict(input_tokens=plain, cache_read_input_tokens=cached, output_tokens=out,
+		            cache_creation_input_tokens=write + hour, cache_creation=dict(
+		                ephemeral_5m_input_tokens=write, ephemeral_1h_input_tokens=hour))
+		        if random.random() < .3:
+		            usage['inference_geo'] = 'us'
+		            factor = factor * 11 // 10
+		    elif model.startswith('gemini'):
+		        thoughts = random.randrange(out + 1)
+		        usage = None
+		        meta = dict(promptTokenCount=plain + cached, cachedContentTokenCount=cached,
+		            candidatesTokenCount=out - thoughts, thoughtsTokenCount=thoughts)
+		    elif 'luna' in model:
+		        write = n(5000)
+		        usage = dict(input_tokens=plain + cached + write, output_tokens=out,
+		            input_tokens_details=dict(cached_tokens=cached, cache_write_tokens=write))
+		    else:
+		        usage = dict(prompt_tokens=plain + cached, completion_tokens=out,
+		            prompt_tokens_details=dict(cached_tokens=cached))
+		    body = dict(model=model, usage=usage)
+		    if usage is None:
+		        body = dict(modelVersion=model, usageMetadata=meta)
+		    parts = plain * p[0] + cached * p[1] + write * p[2] + hour * p[3] + out * p[4]
+		    nano = (parts * factor + 500000) // 1000000
+		    total += nano
+		    record = dict(custom_id=str(i), body=dict(model=model),
+		        response=dict(status_code=200, body=body), error=None, want=nano)
+		    if batch:
+		        record['lb'] = dict(batch=True)
+		    print(json.dumps(record, separators=(',', ':')))
+		print(total, file=sys.stderr)
+	EOT
+	call lbcost -l ledger <in
+	status_is 0
+	[ "$(results_cost out)" = "$(cat want)" ]
+	[ "$(in_ledger ledger 'SELECT sum(nano) FROM spends')" = "$(cat want)" ]
+	python3 - <<-'EOT'
+		import json
+		from decimal import Decimal
+		for line in open('out'):
+		    r = json.loads(line, parse_float=Decimal, parse_int=Decimal)
+		    assert r['lb']['cost'] * 10**9 == r['want'], line
+	EOT
+}
+
+@test "a result that has lb.cost, or comes from a cache or checkpoint, is not priced" {
+	u='{"prompt_tokens":1000,"completion_tokens":100}'
+	result a gpt-4o-mini "$u" ',"lb":{"cost":1.50,"x":1}' >in
+	result b gpt-4o-mini "$u" ',"lb":{"cache":"hit"}' >>in
+	result c gpt-4o-mini "$u" ',"lb":{"checkpoint":true}' >>in
+	call lbcost -l ledger <in
+	status_is 0
+	same out in
+	[ "$(in_ledger ledger 'SELECT count(*) FROM spends')" -eq 0 ]
+}
+
+# bats test_tags=valgrind
+@test "no byte changes but in lb" {
+	cat >in <<-'EOT'
+		 { "z" : 12345678901234567890, "custom_id":"a", "body":{"model":"gpt-4o-mini","x":1.0,"x":1e400}, "response":{"status_code":200,"body":{"u":"\u0041","usage":{"prompt_tokens":1000,"completion_tokens":100}}},"lb": {"ms":7 , "k":"\/"},"error":null }
+		{"custom_id":"b","body":{"model":"gpt-4o-mini"},"response":{"status_code":200,"body":{"usage":{"prompt_tokens":1000,"completion_tokens":100}}}}
+		"an item"
+		{"custom_id":"c","body":{"model":"gpt-4o-mini"}}
+	EOT
+	cat >want <<-'EOT'
+		{ "z" : 12345678901234567890, "custom_id":"a", "body":{"model":"gpt-4o-mini","x":1.0,"x":1e400}, "response":{"status_code":200,"body":{"u":"\u0041","usage":{"prompt_tokens":1000,"completion_tokens":100}}},"lb": {"ms":7 , "k":"\/","cost":0.00021},"error":null }
+		{"custom_id":"b","body":{"model":"gpt-4o-mini"},"response":{"status_code":200,"body":{"usage":{"prompt_tokens":1000,"completion_tokens":100}}},"lb":{"cost":0.00021}}
+		"an item"
+		{"custom_id":"c","body":{"model":"gpt-4o-mini"}}
+	EOT
+	call lbcost <in
+	status_is 0
+	same out want
+}
+
+@test "a failed result that reports usage is priced; one that was not billed is not" {
+	printf '%s\n' '{"custom_id":"a","body":{"model":"gpt-4o-mini"},"response":{"status_code":400,"body":{"usage":{"prompt_tokens":1000,"completion_tokens":0}}},"error":{"code":"x","message":"y"}}' \
+		'{"custom_id":"b","body":{"model":"gpt-4o-mini"},"response":{"status_code":500,"body":{}},"error":{"code":"server_error","message":"y"}}' >in
+	call lbcost <in
+	status_is 1
+	[ "$(jq -c .lb out | paste -sd' ')" = '{"cost":0.00015} null' ]
+}
+
+@test "the model that answered is priced, and the one that was asked for if it is unknown" {
+	for models in 'gpt-4o gpt-4o-mini' 'gpt-4o-mini served-by-us' 'deployment gpt-4o-mini-2024-07-18'; do
+		set -- $models
+		printf '{"custom_id":"a","body":{"model":"%s"},"response":{"status_code":200,"body":{"model":"%s","usage":{"prompt_tokens":1000,"completion_tokens":100}}}}\n' "$1" "$2"
+	done >in
+	call lbcost <in
+	holds out '.lb.cost == 0.00021'
+}
+
+@test "prices: -p goes before those installed, LB_PRICES in their place; litellm's are read" {
+	result a gpt-4o-mini '{"prompt_tokens":1000,"completion_tokens":100}' >in
+	result b mine '{"prompt_tokens":1000,"completion_tokens":100}' >>in
+	echo '{"format":"lb-prices-1","models":{"mine":{"input":1,"output":1}}}' >mine
+	echo '{"gpt-4o-mini":{"litellm_provider":"openai","input_cost_per_token":2e-06,"output_cost_per_token":0}}' >litellm
+	call lbcost -p mine <in
+	[ "$(jq -c .lb.cost out | paste -sd' ')" = '0.00021 0.0011' ]
+	call lbcost -p mine -p litellm <in
+	[ "$(jq -c .lb.cost out | paste -sd' ')" = '0.002 0.0011' ]
+	LB_PRICES=mine call lbcost <in
+	[ "$(jq -c .lb.cost out | paste -sd' ')" = 'null 0.0011' ]
+}
+
+@test "--prices-check: the installed table is good; mistakes are named" {
+	call lbcost --prices-check
+	status_is 0
+	grep -qE 'prices.json: [0-9]+ models$' out
+	call lbcost --prices-check "$TOP/contrib/prices.json"
+	status_is 0
+	echo '{"format":"lb-prices-1","models":{"m":{"input":1,"output":1,"cached":1}}}' >bad
+	call lbcost --prices-check bad
+	status_is 2
+	grep -qx 'lbcost: bad: m.cached: no such member' err
+	call lbcost -p bad </dev/null
+	status_is 2
+	LB_PRICES=nowhere call lbcost </dev/null
+	status_is 2
+}
+
+@test "misuse" {
+	for words in '-b 5' '-b x cat' '-b -1 cat' '-b 5/week -l l cat' '-b 5/ -l l cat' '-b 5/day cat' '--forgive' \
+		'--alert 80%:true cat' '-b 1 --alert 80 cat' '-b 1 --alert 80%: cat' '--price 1 cat' '--rounds' '-k'; do
+		call lbcost $words </dev/null
+		status_is 2
+	done
+}
+
+@test "a budget is refused for good: what follows fails, what is in flight finishes, status 3" {
+	start_mock --log log --latency 200ms
+	export OPENAI_BASE_URL=$MOCK
+	requests 3 >in
+	requests 1 gpt-4o 16000 >>in
+	# Enough for several groups, each of which would fit.
+	requests 300 >>in
+	call lbcost -k -b 0.1 lbcall <in
+	status_is 3
+	[ "$(head -n 4 out | jq -r '.error.code // "ok"' | paste -sd' ')" = 'ok ok ok budget_exceeded' ]
+	[ "$(codes out | paste -sd' ')" = 'budget_exceeded 301 ok 3' ]
+	[ "$(lines log)" -eq 3 ]
+}
+
+@test "a request waits while only reservations are in the way, and goes when they are settled" {
+	start_mock --log log --latency 50ms
+	export OPENAI_BASE_URL=$MOCK
+	requests 20 gpt-4o-mini 16000 >in
+	# Each reserves nearly a cent, so two fit at a time, and all of them in the end.
+	call lbcost -b 0.02 lbcall -c 20 <in
+	status_is 0
+	[ "$(codes out)" = 'ok 20' ]
+}
+
+@test "a wait ends after --max-wait without a settlement, in refusal" {
+	requests 3 gpt-4o-mini 16000 >in
+	# The command answers at the end of its input, which does not come while a request waits.
+	began=$(date +%s)
+	call lbcost -b 0.01 --max-wait 1s tac <in
+	status_is 3
+	[ $(($(date +%s) - began)) -lt 10 ]
+	grep -q '"code":"budget_exceeded","message":"[^"]*settled for too long"' out
+	[ "$(lines out)" -eq 3 ]
+}
+
+@test "a wait ends with the death of the command" {
+	requests 3 gpt-4o-mini 16000 >in
+	call lbcost -b 0.01 sh -c 'read -r line; sleep 0.3; exit 1' <in
+	[ "$status" -ge 3 ]
+	[ "$(lines out)" -eq 3 ]
+	# The one that it had may have been billed, so that nothing fits beside it.
+	[ "$(codes out | paste -sd' ')" = 'budget_exceeded 2 command_died 1' ]
+}
+
+@test "a wait ends when the reader goes away" {
+	requests 3 gpt-4o-mini 16000 >in
+	(timeout 20 lbcost -b 0.01 -l ledger <in 3>&- || echo $? >status) | head -n 1 >out
+	[ "$(cat status)" -eq 4 ]
+	[ "$(lines out)" -eq 1 ]
+}
+
+# bats test_tags=valgrind
+@test "pipe form: requests are reserved on the left and settled on the right, by -l" {
+	start_mock --log log --fail 500:10%
+	export OPENAI_BASE_URL=$MOCK
+	requests 500 >in
+	lbcost -b 0.004 -l ledger <in | lbcall -c 20 | lbcost -b 0.004 -l ledger >out || true
+	[ "$(lines out)" -eq 500 ]
+	lacks out reserved
+	[ "$(log_cost log)" -le 4000000 ]
+	[ "$(log_cost log)" -eq "$(results_cost out)" ]
+	[ "$(in_ledger ledger 'SELECT sum(nano) FROM spends')" -eq "$(log_cost log)" ]
+	[ "$(in_ledger ledger 'SELECT reserved FROM totals')" -eq 0 ]
+}
+
+@test "a record cannot settle a reservation that is not its own" {
+	requests 1 >in
+	lbcost -b 1 -l ledger <in >left
+	id=$(jq -r .lb.reserved left)
+	[ "${#id}" -eq 16 ]
+	# One that comes with a name in it gets another.
+	call lbcost -b 1 -l ledger <left
+	status_is 0
+	[ "$(jq -r .lb.reserved out)" != "$id" ]
+	result a gpt-4o-mini '{"prompt_tokens":1,"completion_tokens":1}' ',"lb":{"reserved":"0000000000000001"}' >in
+	call lbcost -l ledger <in
+	[ "$(in_ledger ledger 'SELECT count(*) FROM reservations')" -eq 2 ]
+	[ "$(in_ledger ledger 'SELECT settled FROM totals')" -eq 0 ]
+}
+
+@test "a reservation is in the ledger before its request leaves" {
+	requests 20 >in
+	cat >look <<-'EOT'
+		while read -r line; do
+			sqlite3 ledger 'SELECT count(*) FROM reservations' >>counts
+			printf '%s\n' "$line" | jq -c '. + {response: {status_code: 200, body: {}}, error: null}'
+		done
+	EOT
+	call lbcost -b 1 -l ledger sh look <in
+	[ "$(lines counts)" -eq 20 ]
+	# None of them is given back here, as their answers have no usage.
+	[ "$(sort -n counts | head -n 1)" -ge 1 ]
+	[ "$(in_ledger ledger 'SELECT count(*) FROM reservations')" -eq 20 ]
+}
+
+@test "what was perhaps billed counts as spent, until it is forgiven" {
+	start_mock --fail hang:100%
+	export OPENAI_BASE_URL=$MOCK
+	requests 2 gpt-4o-mini 16000 >in
+	call lbcost -b 0.01 -l ledger lbcall --timeout 300ms <in
+	status_is 3
+	[ "$(codes out | paste -sd' ')" = 'budget_exceeded 1 timeout 1' ]
+	requests 1 gpt-4o-mini 16000 >in
+	call lbcost -b 0.01 -l ledger cat <in
+	status_is 3
+	call lbcost -l ledger --forgive
+	status_is 0
+	grep -qxE 'lbcost: 1 reservations forgiven, \$0\.0096[0-9]*' err
+	call lbcost -b 0.01 -l ledger cat <in
+	status_is 0
+}
+
+@test "a budget for a day, and one for a month" {
+	result a gpt-4o-mini '{"prompt_tokens":1000000,"completion_tokens":0}' >in
+	call lbcost -l ledger <in # $0.15, booked today
+	requests 1 >in
+	call lbcost -b 0.15/day -l ledger cat <in
+	status_is 3
+	in_ledger ledger "UPDATE spends SET day = '2020-01-01'"
+	call lbcost -b 0.15/day -l ledger cat <in
+	status_is 0
+	call lbcost -b 0.15/month -l ledger cat <in
+	status_is 0
+	call lbcost -b 0.15 -l ledger cat <in
+	status_is 3
+}
+
+@test "--alert runs its command once, when the share is passed, in all processes" {
+	result a gpt-4o-mini '{"prompt_tokens":1000000,"completion_tokens":0}' >in
+	for i in 1 2 3 4; do
+		call lbcost -b 0.5 -l ledger --alert '80%:echo passed >>alerts' <in
+		status_is 0
+		[ "$i" -ge 3 ] || [ ! -e alerts ]
+	done
+	for i in $(seq 50); do [ -s alerts ] && break; sleep 0.1; done
+	[ "$(cat alerts)" = passed ]
+}
+
+@test "cost without a bound is refused with a budget" {
+	printf '%s\n' '{"custom_id":"a","body":{"model":"gpt-4o","max_tokens":5,"messages":[],"web_search_options":{}}}' \
+		'{"custom_id":"b","body":{"model":"gpt-6.1-sol","messages":[]}}' '"an item"' >in
+	call lbcost -k -b 1 cat <in
+	status_is 1
+	[ "$(jq -r .error.code out | paste -sd' ')" = 'unbounded_cost unbounded_cost not_a_request' ]
+}
+
+@test "a file that is no ledger is refused, and left as it is" {
+	echo '{"an":"item"}' >ledger
+	cp ledger before
+	call lbcost -l ledger </dev/null
+	status_is 4
+	same ledger before
+	ln -s nowhere link
+	call lbcost -l link </dev/null
+	status_is 4
+	[ ! -e nowhere ]
+}
+
+# worker NAME: jobs on the ledger, one after the other until the budget is spent, one of the first ones
+# killed at a random moment with all that it runs.
+worker() {
+	local run pid victim=$((RANDOM % 3 + 1))
+	requests 300 gpt-4o 20 >"in.$1"
+	for run in 1 2 3 4 5; do
+		setsid lbcost -b 1.00 -l ledger --max-wait 3s lbcall -c 10 <"in.$1" >>"out.$1" 2>/dev/null &
+		pid=$!
+		if [ "$run" -eq "$victim" ]; then
+			sleep "0.$((RANDOM % 6))$((RANDOM % 10))"
+			kill -KILL -- "-$pid" || true
+		fi
+		wait "$pid" || true
+	done
+}
+
+@test "8 processes on one ledger, killed at random: never more than the budget by lbmock's log" {
+	start_mock --log log --latency '20ms±10ms' --fail 500:3%,cut:0.2%
+	export OPENAI_BASE_URL=$MOCK
+	workers=
+	for w in 1 2 3 4 5 6 7 8; do
+		worker $w 2>/dev/null 3>&- &
+		workers="$workers $!"
+	done
+	wait $workers
+	spent=$(log_cost log)
+	[ "$spent" -le 1000000000 ]
+	[ "$spent" -gt 400000000 ]
+	[ "$(in_ledger ledger 'SELECT sum(nano) FROM spends')" -le "$spent" ]
+	# The budget did end it: no request at most fits beside what is spent and what nobody can settle.
+	call lbcost -b 1.00 -l ledger cat <in.1
+	status_is 3
+}
+
+@test "-e: the estimate is within 5 % of what a run on lbmock costs" {
+	start_mock --log log
+	export OPENAI_BASE_URL=$MOCK
+	# lbmock counts a token for every four bytes, which is about right for such text. Answers are cut at 9.
+	jq -nc 'range(200) | {custom_id: "p\(.)", body: {model: "gpt-4o-mini", max_tokens: 9, messages: [
+		{role: "system", content: "You classify products. Answer with one word and nothing else, please."},
+		{role: "user", content: "Classify product number \(.): a garden chair of oak with cushions in green, weatherproof. \("It is sold in sets of four, with a table of the same wood, and comes with instructions. " * (. % 4 + 1))"}]}}' >in
+	call lbcost -e --json --expect-output 9 <in
+	status_is 0
+	estimate=$(jq '.usd * 1e9 | floor' out)
+	call lbcost lbcall <in
+	status_is 0
+	real=$(results_cost out)
+	echo "estimate $estimate, real $real"
+	[ $((estimate * 100)) -ge $((real * 95)) ]
+	[ $((estimate * 100)) -le $((real * 105)) ]
+}
+
+@test "-e: tokens, dollars and time by hand" {
+	# 14 tokens of prompt each: 8, 3 for the message and 3 for the reply; none is sent.
+	requests 5 gpt-4o-mini 50 >in
+	sed -i 's/number [0-9]* to/number one to/' in
+	call lbcost -e --json --expect-output 10 -c 2 --latency 3s <in
+	status_is 0
+	holds out '.requests == 5 and .output_tokens == 50 and .seconds == {one: 15, concurrent: 9}'
+	input=$(jq .input_tokens out)
+	[ "$(jq '.usd * 1e9 | round' out)" -eq $((input * 150 + 50 * 600)) ]
+	[ "$(jq '.usd_batch * 1e9 | round' out)" -eq $(((input * 150 + 50 * 600) / 2)) ]
+	# Without an expectation an answer is as long as is allowed, and never longer.
+	call lbcost -e --json <in
+	holds out '.output_tokens == 250'
+	call lbcost -e --json --expect-output 70 <in
+	holds out '.output_tokens == 250'
+	# Limits: 5 requests at 2 a minute take 150 s; tokens as providers count them.
+	call lbcost -e --json -c 5 -r 2 <in
+	holds out '.seconds.concurrent == 150'
+	call lbcost -e --json -c 5 -t 100 <in
+	holds out '.seconds.concurrent == ((.input_tokens + 250) * 60 / 100)'
+	call lbcost -e <in
+	grep -qE '^as a batch +5 +[0-9]+ +250 +[0-9.]+ +up to 24h$' out
+}
+
+@test "-e: what has no price or no bound is said" {
+	requests 2 gpt-77 >in
+	echo '{"custom_id":"x","body":{"model":"gpt-6.1-sol","messages":[]}}' >>in
+	echo nonsense >>in
+	call lbcost -e --json <in
+	status_is 1
+	grep -q '2 requests have no price' err
+	grep -q '1 requests have no bound' err
+	grep -q '1 lines are no JSON' err
+}
+
+@test "--report: by model, day and job, as tables and as JSON" {
+	result a gpt-4o-mini '{"prompt_tokens":1000,"completion_tokens":100}' >in
+	call lbcost -l ledger --job one <in
+	result b gpt-4o '{"prompt_tokens":1000,"completion_tokens":100}' >>in
+	call lbcost -l ledger --job two <in
+	call lbcost -l ledger --report --json
+	status_is 0
+	day=$(date -u +%F)
+	holds out '(.models | map([.model, .requests, .usd])) == [["gpt-4o", 1, 0.0035], ["gpt-4o-mini", 2, 0.00042]]
+		and (.days | map([.day, .requests])) == [[$day, 3]]
+		and (.jobs | map([.job, .requests, .usd])) == [["one", 1, 0.00021], ["two", 2, 0.00371]]
+		and .total[0].usd == 0.00392' --arg day "$day"
+	call lbcost -l ledger --report
+	status_is 0
+	grep -qE '^gpt-4o-mini +2 +2000 +0 +200 +0\.000420$' out
+	call lbcost -l nowhere --report
+	status_is 4
+	[ ! -e nowhere ]
+}
+
+@test "--plot draws with gnuplot, and says so if there is none" {
+	result a gpt-4o-mini '{"prompt_tokens":1000,"completion_tokens":100}' >in
+	call lbcost -l ledger <in
+	mkdir bin
+	ln -s "$LB_BIN/lbcost" bin
+	call env PATH="$PWD/bin" lbcost -l ledger --report --plot days.svg
+	status_is 4
+	grep -q 'gnuplot is not installed' err
+	# One that keeps what it is told.
+	printf '#!/bin/sh\n/bin/cat >script; printf %%s "$LB_PLOT" >name\n' >bin/gnuplot
+	chmod +x bin/gnuplot
+	call env PATH="$PWD/bin" lbcost -l ledger --report --plot "day's.svg"
+	status_is 0
+	[ "$(cat name)" = "day's.svg" ]
+	grep -qx "$(date -u +%F) 0.000210" script
+}
+
+@test "the meter is drawn when stderr is a terminal, never on stdout" {
+	result a gpt-4o-mini '{"prompt_tokens":1000000,"completion_tokens":0}' >in
+	script -qec "stty cols 80; '$LB_BIN/lbcost' -b 5 -l ledger --total 1 <in 2>/dev/tty >out" typescript >/dev/null 3>&-
+	[ "$(jq -c .lb.cost out)" = 0.15 ]
+	[ "$(lines out)" -eq 1 ]
+	tr '\r' '\n' <typescript | grep -qF '1/1 done'
+	tr '\r' '\n' <typescript | grep -qF '$0.1500 of $5.00'
+	call lbcost <in
+	[ ! -s err ]
+}
+
+@test "--rounds: a command that answers at its end is run again for what had to wait" {
+	requests 20 gpt-4o-mini 16000 >in
+	cat >answer <<-'EOT'
+		echo round >>rounds
+		jq -sc '.[] | . + {response: {status_code: 200, body: {model: "gpt-4o-mini",
+			usage: {prompt_tokens: 10, completion_tokens: 1}}}, error: null}'
+	EOT
+	# Nearly a cent each: five fit at a time.
+	call lbcost -b 0.05 --rounds --max-wait 20s sh answer <in
+	status_is 0
+	[ "$(codes out)" = 'ok 20' ]
+	[ "$(lines rounds)" -eq 4 ]
+}
