@@ -81,11 +81,11 @@ enum provider_class {
 /*
  * Classify a result record's outcome: status is that of its response (0 if there is none), error
  * its error member (at NULL or null: PROVIDER_OK), body the response's (at NULL if there is none).
- * By the codes and types first, which are looked for in the body and in error.code, then by status,
- * by words in the message only where a provider has no code for it. An x-should-retry header
- * (should_retry, 1 or 0; -1 for none) decides between transient and permanent, but never heals
- * quota. Codes that the tools themselves give are known: transport errors are transient, refusals
- * to send are permanent.
+ * By the codes first, which are looked for in the body and in error.code, then by status, then by
+ * the types, and by words in the message only where a provider has no code for it. An
+ * x-should-retry header (should_retry, 1 or 0; -1 for none) decides between transient and
+ * permanent, but never heals quota. Codes that the tools themselves give are known: transport
+ * errors are transient, refusals to send are permanent.
  */
 enum provider_class provider_classify(long status, struct json_span error, struct json_span body,
 				      int should_retry);

@@ -194,11 +194,15 @@ static bool is_last(const struct quota *q, const struct quota_ticket *ticket)
 enum quota_answer quota_move(struct quota *q, int64_t now, struct quota_ticket *ticket, int64_t *at)
 {
 	int64_t opens = quota_opens(q, now);
+	bool held = opens > now && ticket->at < opens;
+	bool set_back = ticket->at > now + QUOTA_AHEAD; /* the clock was */
 
 	*at = ticket->at;
-	if (opens <= now && (ticket->at <= now || !is_last(q, ticket)))
+	if (!held && !set_back && (ticket->at <= now || !is_last(q, ticket)))
 		return QUOTA_GO;
-	quota_give_back(q, ticket, now);
+	/* Given back, it would move the word before places behind the hold that others have. */
+	if (is_last(q, ticket))
+		quota_give_back(q, ticket, now);
 	return book(q, now, ticket, at);
 }
 

@@ -319,7 +319,7 @@ static size_t engine_room(void *context)
 {
 	const struct lbcall *t = context;
 
-	return t->pause > 0 && t->pause > clock_now() ? 0 : http_room(t->http);
+	return t->pause > 0 ? 0 : http_room(t->http);
 }
 
 static size_t engine_in_flight(void *context)
@@ -337,12 +337,17 @@ static int64_t engine_deadline(void *context)
 	const struct lbcall *t = context;
 	int64_t deadline = http_deadline(t->http);
 
-	return t->pause > clock_now() && t->pause < deadline ? t->pause : deadline;
+	return t->pause > 0 && t->pause < deadline ? t->pause : deadline;
 }
 
 static void engine_run(void *context)
 {
-	http_run(((struct lbcall *)context)->http, clock_now());
+	struct lbcall *t = context;
+	int64_t now = clock_now();
+
+	if (t->pause <= now)
+		t->pause = 0;
+	http_run(t->http, now);
 }
 
 static void engine_cancel(void *context)

@@ -33,6 +33,9 @@
 
 #define MODELS_MOST 32
 
+/* Of a reason that stands in all the records that are given up. */
+#define REASON_MOST 1000
+
 /* How long the command may be silent at the end of the input before that is remarked. */
 #define SILENCE (30 * CLOCK_SEC)
 
@@ -179,6 +182,8 @@ static void halt(struct lbretry *t, const char *code, const char *why, struct js
 	t->code = code;
 	buf_adds(&t->reason, why);
 	json_text(&t->reason, json_get(error, "message"));
+	if (t->reason.length > REASON_MOST)
+		t->reason.length = REASON_MOST;
 	msg_warn("stopped: %s; when that is mended, send the records again that failed as %s",
 		 buf_string(&t->reason), t->code);
 	stage_halt(t->stage);
@@ -244,15 +249,26 @@ static void take_line(struct lbretry *t, const struct record *r, uint64_t sequen
 
 /* A retry that is not in the budget waits, as long as requests may come that add to it. */
 static void wait_for_budget(struct lbretry *t, struct json_span joined, uint64_t sequence,
-			    const void *note, size_t note_length)
+			    struct attempt *a)
 {
+	size_t held = stage_held(t->stage);
+	/* The more there are, the less often: each look brings the record out of the spool. */
+	int64_t pause = BUDGET_PAUSE / 2 * (int64_t)(1 + held / 1000);
 	int64_t jitter = backoff_jitter(BUDGET_PAUSE, BUDGET_PAUSE, 0, draw(t));
+	/* Nothing has come since the last look: who feeds us may be waiting for this very record.
+	 */
+	bool quiet = a->state.seen == t->budget.requests && stage_in_flight(t->stage) == 0;
+	struct buf note = {0};
 
-	if (t->input_ended || stage_held(t->stage) + 1 >= HOLD_MOST)
+	if (t->input_ended || quiet || held + 1 >= HOLD_MOST) {
 		emit_spent(t, attempt_result(joined), sequence);
-	else
-		stage_hold(t->stage, sequence, joined,
-			   backoff_until(clock_now(), BUDGET_PAUSE / 2, jitter), note, note_length);
+		return;
+	}
+	a->state.seen = t->budget.requests;
+	attempt_note(&note, a);
+	stage_hold(t->stage, sequence, joined, backoff_until(clock_now(), pause, jitter), note.data,
+		   note.length);
+	buf_free(&note);
 }
 
 /* The request job: a line, or a record that has waited. */
@@ -275,7 +291,7 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 	else if (a.state.granted || retry_take(&t->budget))
 		forward(t, attempt_request(r->text), sequence, &a);
 	else
-		wait_for_budget(t, r->text, sequence, note, note_length);
+		wait_for_budget(t, r->text, sequence, &a);
 }
 
 static void on_finish(struct stage *s, void *context, bool stopped)
@@ -431,10 +447,11 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 	unsigned model = a.state.model;
 	retry_read(&o, r->response, r->error, record_lb(r, "ratelimit"), clock_wall());
 	o.rejected = o.class == PROVIDER_OK && !is_ok(t, r);
-	/* The command's end says nothing of the provider. */
+	/* Neither the command's end nor a refusal to send says anything of the provider. */
+	bool tells = o.class <= PROVIDER_TRANSIENT || json_is_set(r->response);
 	if (!flight->lost && has_lost_its_command(r))
 		stage_replace(s);
-	else if (!flight->lost)
+	else if (!flight->lost && tells)
 		tell_breaker(t, r, o.class != PROVIDER_TRANSIENT, now);
 	bool failed = o.rejected || (o.class != PROVIDER_OK && !flight->lost);
 	buf_clear(&t->line);
