@@ -67,6 +67,7 @@ $(BUILD)/bin/lbchunk: LIBS = $(JQ) $(CRYPTO)
 $(BUILD)/bin/lbcheckpoint: LIBS = $(JQ) $(CRYPTO)
 $(BUILD)/bin/lbretry: LIBS = $(JQ)
 $(BUILD)/bin/lbcall: LIBS = $(CURL)
+$(BUILD)/bin/lbcache: LIBS = $(SQLITE) $(JQ) $(CRYPTO)
 $(BUILD)/bin/lbcost: LIBS = $(SQLITE)
 $(BUILD)/bin/lbmock: LIBS = $(MICROHTTPD) -lm
 $(UNIT) $(FUZZ) $(AIDS) $(BENCH): LIBS = -Wl,--as-needed $(JQ) $(CRYPTO) $(CURL) $(SQLITE) -lm

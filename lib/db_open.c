@@ -19,7 +19,7 @@
 
 /* Memory for pages of the file, in KiB, and how large the log grows before it is taken over into
  * the file, in pages. */
-#define SETTINGS                                                   \
+#define SETTINGS                                                  \
 	"PRAGMA cache_size=-4096;PRAGMA wal_autocheckpoint=8000;" \
 	"PRAGMA trusted_schema=0;PRAGMA cell_size_check=1;"
 

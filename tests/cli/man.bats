@@ -181,6 +181,10 @@ run_examples() {
 	run_examples lbcheckpoint.1
 }
 
+@test "the examples of lbcache(1) run" {
+	run_examples lbcache.1
+}
+
 @test "the examples of lbmock(1) run" {
 	run_examples lbmock.1
 }

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -287,13 +286,13 @@ static void test_processes(void)
 	db_close(db);
 }
 
-/* One who holds a lock is waited for; one who is killed with it leaves nothing behind. */
+/* One who holds a lock is waited for; one who ends with it leaves nothing behind. */
 static void test_locks(void)
 {
 	int ready[2], status;
 	char byte = 0;
 
-	for (int killed = 0; killed <= 1; killed++) {
+	for (int dies = 0; dies <= 1; dies++) {
 		remove_all();
 		struct db *db = open_or_die(&usual);
 		if (pipe(ready) < 0)
@@ -307,11 +306,13 @@ static void test_locks(void)
 			if (write(ready[1], &byte, 1) != 1)
 				_exit(1);
 			usleep(200 * 1000);
-			if (killed)
-				raise(SIGKILL);
-			db_commit(other);
-			db_close(other);
-			_exit(0);
+			if (!dies) {
+				db_commit(other);
+				db_close(other);
+			}
+			/* The kernel drops the lock; and what the parent has open is no leak. */
+			execlp("true", "true", (char *)NULL);
+			_exit(1);
 		}
 		if (read(ready[0], &byte, 1) != 1)
 			abort();
@@ -319,7 +320,7 @@ static void test_locks(void)
 		int64_t began = clock_now();
 		tap_int(db_begin(db), 0, "its lock is waited for");
 		tap_ok(clock_now() - began > 100 * CLOCK_MS, "...as long as it is held");
-		tap_int(number(db, COUNT), killed ? 0 : 1, "what was committed is seen");
+		tap_int(number(db, COUNT), dies ? 0 : 1, "what was committed is seen");
 		tap_int(add(db, 2, "y") | db_commit(db), 0, "then it is our turn");
 		waitpid(child, &status, 0);
 		db_close(db);

@@ -1,0 +1,188 @@
+/* Claims: who asks a question, and until when others wait for that. */
+#include "store.h"
+#include "buf.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FILE_NAME "test.db"
+#define HOUR      (INT64_C(3600) * 1000)
+
+static const struct store_options usual = {.path = FILE_NAME};
+
+static void remove_all(void)
+{
+	unlink(FILE_NAME);
+	unlink(FILE_NAME "-wal");
+	unlink(FILE_NAME "-shm");
+}
+
+static struct store *open_store(const struct store_options *o, int64_t now)
+{
+	struct buf problem = {0};
+	struct store *s = store_open(o, now, &problem);
+
+	if (s == NULL) {
+		printf("# %s\n", buf_string(&problem));
+		exit(1);
+	}
+	buf_free(&problem);
+	return s;
+}
+
+/* A key that stands for a number. */
+static const unsigned char *key_of(int n)
+{
+	static unsigned char key[STORE_KEY];
+
+	hash_bytes(&n, sizeof n, key);
+	return key;
+}
+
+static int put(struct store *s, int n, const char *response, int64_t now)
+{
+	struct json_span text = {response, strlen(response)};
+	if (store_begin(s) < 0 || store_put(s, key_of(n), text, now) < 0)
+		return -1;
+	return store_commit(s);
+}
+
+static int claim(struct store *s, int n, int64_t now)
+{
+	if (store_begin(s) < 0)
+		return -1;
+	int result = store_claim(s, key_of(n), now);
+	return store_commit(s) < 0 ? -1 : result;
+}
+
+/* A child process that claims a question, and says when it has. */
+static pid_t start_child(const struct store_options *o, int n, int64_t now, int *gate)
+{
+	int ready[2], end[2];
+	char byte = 0;
+
+	if (pipe(ready) < 0 || pipe(end) < 0)
+		abort();
+	fflush(stdout);
+	pid_t child = fork();
+	if (child == 0) {
+		close(end[1]);
+		struct store *s = open_store(o, now);
+		if ((n > 0 && claim(s, n, now) != 1) || write(ready[1], &byte, 1) != 1)
+			_exit(1);
+		if (read(end[0], &byte, 1) == 0) /* until the gate is closed */
+			store_close(s);
+		execlp("true", "true", (char *)NULL); /* what the parent has open is no leak */
+		_exit(1);
+	}
+	close(end[0]);
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		abort();
+	close(ready[0]);
+	*gate = end[1];
+	return child;
+}
+
+static void end_child(pid_t child, int gate)
+{
+	int status;
+
+	close(gate);
+	waitpid(child, &status, 0);
+}
+
+static void test_claims(void)
+{
+	int gate, status;
+
+	remove_all();
+	struct store *s = open_store(&usual, 1000);
+	tap_int(claim(s, 1, 1000), 1, "a question is claimed");
+	tap_int(claim(s, 1, 1000 + 1000 * HOUR), 0, "...once, as long as the process lives");
+	tap_int(claim(s, 2, 1000), 1, "another one as well");
+	tap_int(store_is_settled(s, key_of(1), 0, 1000), 0, "who waits for it goes on waiting");
+	put(s, 1, "{}", 2000);
+	tap_int(store_is_settled(s, key_of(1), 0, 2000), 1, "...until the answer is there");
+	tap_int(store_is_settled(s, key_of(1), 2001, 3000), 1, "...or nobody asks");
+	tap_int(store_is_claimed(s, key_of(1)), 0, "an answer ends the claim");
+	tap_int(store_is_claimed(s, key_of(2)), 1, "...its own");
+	tap_int(store_begin(s) | store_release(s, key_of(2)) | store_commit(s), 0,
+		"a claim is taken back");
+	tap_int(claim(s, 2, 3000), 1, "...and made again");
+	store_close(s);
+
+	pid_t child = start_child(&usual, 5, 4000, &gate);
+	s = open_store(&usual, 4000);
+	tap_int(claim(s, 5, 4000), 0, "another process's claim holds");
+	tap_int(store_is_settled(s, key_of(5), 0, 4000), 0, "...for who waits as well");
+	kill(child, SIGKILL);
+	siginfo_t info;
+	waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
+	tap_int(store_is_settled(s, key_of(5), 0, 5000), 1,
+		"it ends with the process, also if nobody has waited for that");
+	tap_int(claim(s, 5, 5000), 1, "...and is made by another");
+	waitpid(child, &status, 0);
+	close(gate);
+	store_close(s);
+
+	child = start_child(&usual, 6, 6000, &gate);
+	kill(child, SIGKILL);
+	end_child(child, gate);
+	s = open_store(&usual, 7000);
+	struct store_stats stats = {0};
+	store_stats(s, &stats);
+	tap_int(stats.claims, 2, "opening forgets the claims of the dead, and of nobody else");
+	store_close(s);
+}
+
+/* In a pipeline one half claims and the other one stores. */
+static void test_halves(void)
+{
+	struct store_options half = {.path = FILE_NAME, .half = true};
+	int left_gate, right_gate;
+
+	remove_all();
+	struct store *s = open_store(&half, 0);
+	int64_t now = 100000;
+	tap_int(claim(s, 1, now), 1, "a half claims a question");
+	tap_int(claim(s, 1, now + STORE_CLAIM_GRACE - 1), 0,
+		"the other half may be about to start");
+	tap_int(claim(s, 1, now + STORE_CLAIM_GRACE), 1, "...but if it does not, the claim ends");
+	pid_t right = start_child(&half, 0, now, &right_gate);
+	now += HOUR;
+	tap_int(claim(s, 2, now), 1, "a half claims, with the other one there");
+	tap_int(claim(s, 2, now + STORE_CLAIM_TIME - 1), 0, "that holds");
+	tap_int(claim(s, 2, now + STORE_CLAIM_TIME), 1, "...for ten minutes");
+	pid_t left = start_child(&half, 3, now, &left_gate);
+	end_child(left, left_gate);
+	tap_int(claim(s, 3, now + HOUR / 10), 0, "it holds when the half that made it has ended");
+	kill(right, SIGKILL);
+	end_child(right, right_gate);
+	tap_int(claim(s, 3, now + HOUR / 10 + 1000), 1, "...and ends with the other half");
+	store_close(s);
+	s = open_store(&usual, now);
+	tap_int(claim(s, 3, now + HOUR / 10 + 1000 + STORE_CLAIM_GRACE), 1, "...for others, too");
+	store_close(s);
+}
+
+int main(void)
+{
+	const char *parent = getenv("TMPDIR");
+	struct buf path = {0};
+
+	buf_addf(&path, "%s/test_store_claim.XXXXXX", parent != NULL ? parent : "/tmp");
+	if (mkdtemp(buf_string(&path)) == NULL || chdir(path.data) < 0)
+		abort();
+	test_claims();
+	test_halves();
+	remove_all();
+	if (chdir("/") < 0 || rmdir(path.data) < 0)
+		tap_ok(false, "nothing is left behind: %s", strerror(errno));
+	buf_free(&path);
+	return tap_done();
+}
