@@ -287,9 +287,11 @@ answers_fit() {
 	until_true has_claims 50
 	timeout 60 lbcache a.db ./answer <in >out 2>err 3>&- 8>&- &
 	local waiting=$!
-	# It waits: it has read all, its command has ended, and nothing has been asked.
+	# It waits: it has read all and looked again some times, and nothing has been asked.
 	until_true is_waiting "$waiting"
-	until_true has_no_command "$waiting"
+	local before
+	before=$(wakings "$waiting")
+	until_true has_woken "$waiting" $((before + 10))
 	[ ! -s asked ]
 	kill -9 "$owner"
 	wait "$waiting"
@@ -310,8 +312,13 @@ is_waiting() {
 	[ "$(grep -c '^pos:	'"$(stat -c %s in)" "/proc/$tool/fdinfo/0")" -eq 1 ]
 }
 
-has_no_command() {
-	! pgrep -P "$(pgrep -P "$1" -x lbcache)"
+# How often the process has waited for something.
+wakings() {
+	sed -n 's/^voluntary_ctxt_switches:\t//p' "/proc/$(pgrep -P "$1" -x lbcache)/status"
+}
+
+has_woken() {
+	[ "$(wakings "$1")" -ge "$2" ]
 }
 
 @test "commands that answer only at the end of their input, each waiting for the other: no deadlock" {
