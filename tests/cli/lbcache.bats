@@ -294,6 +294,7 @@ answers_fit() {
 	until_true has_woken "$waiting" $((before + 10))
 	[ ! -s asked ]
 	kill -9 "$owner"
+	wait "$owner" 2>/dev/null || true
 	wait "$waiting"
 	exec 8>&-
 	answers_fit
@@ -628,6 +629,7 @@ sqlite_forget_claims() {
 	holds out '.error.code == "cancelled"'
 	each_once
 	kill -9 "$owner"
+	wait "$owner" 2>/dev/null || true
 	exec 8>&-
 }
 
