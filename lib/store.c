@@ -199,12 +199,8 @@ static int make_room(struct store *s, int64_t need)
 	}
 }
 
-/* Make room for an answer. How much there is, is looked up only now and then; what an answer takes
- * beyond its text is less than it is taken for here. */
-static int book_room(struct store *s, size_t length)
+int store_book(struct store *s, int64_t need)
 {
-	int64_t need = 2 * (int64_t)length + 1024;
-
 	if (s->max_size == 0)
 		return 0;
 	if (s->room < need) {
@@ -280,7 +276,8 @@ int store_write(struct store *s, const unsigned char key[STORE_KEY], struct json
 		if (db_run(s->db, SQL_DROP_RESPONSE) < 0)
 			return -1;
 	}
-	if (book_room(s, response.length) < 0)
+	/* What an answer takes beyond its text is less than this. */
+	if (store_book(s, 2 * (int64_t)response.length + 1024) < 0)
 		return -1;
 	db_set_text(s->db, SQL_PUT_RESPONSE, 1, response.at, response.length);
 	if (db_run(s->db, SQL_PUT_RESPONSE) < 0)

@@ -13,6 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* More than a claim takes in the file, bytes. */
+#define CLAIM_SIZE 256
+
 /* For how long, in ms, what was seen of an owner is believed. */
 #define SEEN_FOR 10
 
@@ -126,6 +129,8 @@ int store_claim(struct store *s, const unsigned char key[STORE_KEY], int64_t now
 		return -1;
 	if (held)
 		return 0;
+	if (store_book(s, CLAIM_SIZE) < 0)
+		return -1;
 	db_set_bytes(s->db, SQL_PUT_CLAIM, 1, key, STORE_KEY);
 	db_set_integer(s->db, SQL_PUT_CLAIM, 2, s->own.process);
 	db_set_integer(s->db, SQL_PUT_CLAIM, 3, s->own.start);

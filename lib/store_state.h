@@ -72,6 +72,10 @@ int store_claim_leave(struct store *s);
 /* Be in a transaction, be it one for reading. Returns 0 or -1. */
 int store_enter(struct store *s);
 
+/* Make room for so many bytes more. How much there is, is looked up only now and then. Returns 0 or
+ * -1. */
+int store_book(struct store *s, int64_t need);
+
 /* store_put with the times given. */
 int store_write(struct store *s, const unsigned char key[STORE_KEY], struct json_span response,
 		int64_t stored, int64_t used);

@@ -27,7 +27,7 @@ all_answered() {
 	requests 10000 >in
 	start_mock --latency 2ms --seed 7 --log calls --retry-after 20ms \
 		--fail 429:2%,500:2%,503:1%,408:1%,529:1%,reset:1%,cut:1%,garbage:0.5%,error200:0.5%
-	call lbretry -v -b 20ms lbcall -c 100 -u "$MOCK" <in
+	call lbretry -v -n 8 -b 20ms lbcall -c 100 -u "$MOCK" <in
 	status_is 0
 	all_answered
 	[ "$(served)" -gt 10800 ]
