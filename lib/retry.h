@@ -31,7 +31,6 @@ struct retry_state {
 	int64_t first;      /* when the record was first sent */
 	int64_t cost;       /* of all attempts, nano-dollars */
 	bool granted;       /* the next attempt is in the retry budget */
-	uint64_t seen;      /* requests, when it was last looked whether it is */
 };
 
 /* How an attempt ended. */

@@ -31,6 +31,9 @@
 /* How long a retry waits for the budget before it looks again. */
 #define BUDGET_PAUSE CLOCK_SEC
 
+/* ...and for how long without a request that would add to it. */
+#define BUDGET_PATIENCE (10 * CLOCK_SEC)
+
 #define MODELS_MOST 32
 
 /* Of a reason that stands in all the records that are given up. */
@@ -64,9 +67,9 @@ struct lbretry {
 	bool warned;      /* that the budget is spent */
 	bool ok_warned;   /* that --ok fails on a result */
 	bool silence_warned;
-	int64_t last_result; /* clock_now time */
-	const char *code;    /* halted: what the rest fails with */
-	struct buf reason;   /* ...and why, for its message */
+	int64_t last_line, last_result; /* clock_now time */
+	const char *code;               /* halted: what the rest fails with */
+	struct buf reason;              /* ...and why, for its message */
 	struct buf line, edit;
 };
 
@@ -236,6 +239,7 @@ static void take_line(struct lbretry *t, const struct record *r, uint64_t sequen
 {
 	struct attempt a = {.state.first = clock_now()};
 
+	t->last_line = a.state.first;
 	t->next = sequence + 1;
 	if (r->kind == RECORD_RESULT) { /* somebody has answered it */
 		stage_emit_record(t->stage, sequence, r);
@@ -255,16 +259,14 @@ static void wait_for_budget(struct lbretry *t, struct json_span joined, uint64_t
 	/* The more there are, the less often: each look brings the record out of the spool. */
 	int64_t pause = BUDGET_PAUSE / 2 * (int64_t)(1 + held / 1000);
 	int64_t jitter = backoff_jitter(BUDGET_PAUSE, BUDGET_PAUSE, 0, draw(t));
-	/* Nothing has come since the last look: who feeds us may be waiting for this very record.
-	 */
-	bool quiet = a->state.seen == t->budget.requests && stage_in_flight(t->stage) == 0;
+	/* Nothing comes any more: who feeds us may be waiting for this very record. */
+	bool quiet = stage_in_flight(t->stage) == 0 && clock_now() - t->last_line > BUDGET_PATIENCE;
 	struct buf note = {0};
 
 	if (t->input_ended || quiet || held + 1 >= HOLD_MOST) {
 		emit_spent(t, attempt_result(joined), sequence);
 		return;
 	}
-	a->state.seen = t->budget.requests;
 	attempt_note(&note, a);
 	stage_hold(t->stage, sequence, joined, backoff_until(clock_now(), pause, jitter), note.data,
 		   note.length);
