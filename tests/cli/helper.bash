@@ -110,3 +110,15 @@ holds() {
 	jq -c "$@" "select(($expression) | not)" "$file" | cut -c1-500 | head -n 5
 	return 1
 }
+
+# until_true COMMAND [argument]...: for 20 seconds at most.
+until_true() {
+	local end=$((SECONDS + 20))
+	until "$@" >/dev/null 2>&1; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			echo "never true: $*"
+			return 1
+		fi
+		sleep 0.01
+	done
+}

@@ -34,17 +34,6 @@ each_once() {
 	same want got
 }
 
-# until_true COMMAND [argument]...: for 20 seconds at most.
-until_true() {
-	local i
-	for ((i = 0; i < 2000; i++)); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.01
-	done
-	echo "never true: $*"
-	return 1
-}
-
 # A command that answers with what was asked, "to Name thing 3", and notes the questions in the file asked.
 # The first FAILURES answers to a question are failures.
 make_answer() {

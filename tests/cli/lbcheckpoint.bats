@@ -39,17 +39,6 @@ distinct() {
 	jq -r .custom_id "$1" | sort -u | wc -l
 }
 
-# until_true COMMAND...: for 20 seconds at most.
-until_true() {
-	local i
-	for ((i = 0; i < 2000; i++)); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.01
-	done
-	echo "never true: $*"
-	return 1
-}
-
 has_lines() {
 	[ -e "$2" ] && [ "$(wc -l <"$2")" -ge "$1" ]
 }

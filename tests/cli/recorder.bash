@@ -48,19 +48,6 @@ answer_json() {
 # What a provider that is content says, for tests that are not about it.
 GOOD_ANSWER='{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}'
 
-# until_true COMMAND...: wait until it succeeds; fails after half a minute.
-until_true() {
-	local tries
-	for ((tries = 0; tries < 1500; tries++)); do
-		if "$@" 2>/dev/null; then
-			return 0
-		fi
-		sleep 0.02
-	done
-	echo "this did not come true: $*"
-	return 1
-}
-
 # has_lines FILE N: it has come to N lines.
 has_lines() {
 	[ "$(wc -l <"$1")" -ge "$2" ]

@@ -40,17 +40,6 @@ finish() {
 	wait "$pid" || status=$?
 }
 
-# until_true COMMAND [argument]...: for 20 seconds at most.
-until_true() {
-	local i
-	for ((i = 0; i < 2000; i++)); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.01
-	done
-	echo "never true: $*"
-	return 1
-}
-
 has_lines() {
 	[ "$(wc -l <"$2")" -ge "$1" ]
 }
