@@ -324,6 +324,24 @@ setup() {
 	lacks err budget
 }
 
+@test "a feeder that waits for its answers before it sends more gets them, budget or not" {
+	mkfifo stdin
+	rm -f sent
+	timeout 60 lbretry -b 1ms --retry-budget 0 python3 fake.py <stdin >out 2>err 3>&- &
+	pid=$!
+	exec 8>stdin
+	# 103 that fail once, of which 100 are sent again; what succeeds between tells that it is no outage.
+	for i in $(seq 103); do planned "r$i" '[503]' && planned "g$i" '[]'; done | tee in >&8
+	until_true has_lines 206 out # with the input open
+	exec 8>&-
+	status=0
+	wait "$pid" || status=$?
+	status_is 1
+	each_once
+	[ "$(jq -s 'map(select(.error)) | length' out)" -eq 3 ]
+	[ "$(grep -c 'retry budget is spent' err)" -eq 1 ]
+}
+
 @test "a retry that waits for the budget does so until its deadline" {
 	mkfifo stdin
 	rm -f sent
@@ -418,6 +436,17 @@ setup() {
 	[ "$(grep -c '^lbretry: stopped: .*You exceeded your current quota\..*quota_exhausted$' err)" -eq 1 ]
 	[ "$(grep -c '"custom_id":"q"' sent)" -eq 1 ]
 	[ "$(lines sent)" -lt 1000 ]
+}
+
+@test "the provider's words in the records that are given up are cut where they are long" {
+	words=$(printf 'no credit %.0s' $(seq 500))
+	planned last "[{\"status\":429,\"code\":\"insufficient_quota\",\"message\":\"$words\"}]" >in
+	for i in $(seq 1000); do planned "r$i" '[]'; done >>in
+	retry
+	status_is 3
+	each_once
+	jq -es 'map(select(.custom_id != "last" and .error)) | length > 100 and
+		all(.[]; .error.code == "quota_exhausted" and (.error.message | length) <= 1000)' out
 }
 
 @test "waiting records do not hold up those that can go, and need not wait for the end of the input" {
