@@ -4,13 +4,30 @@
 
 #include <string.h>
 
-static const struct {
-	const char *path;
+static const struct endpoint {
+	const char *path; /* "*" is an id */
 	const char *method;
 } endpoints[API_UNKNOWN] = {
-    [API_CHAT] = {"/v1/chat/completions", "POST"}, [API_RESPONSES] = {"/v1/responses", "POST"},
-    [API_EMBEDDINGS] = {"/v1/embeddings", "POST"}, [API_MESSAGES] = {"/v1/messages", "POST"},
-    [API_MODELS] = {"/v1/models", "GET"},          [API_STATS] = {"/lbmock/stats", "GET"},
+    [API_CHAT] = {"/v1/chat/completions", "POST"},
+    [API_RESPONSES] = {"/v1/responses", "POST"},
+    [API_EMBEDDINGS] = {"/v1/embeddings", "POST"},
+    [API_MESSAGES] = {"/v1/messages", "POST"},
+    [API_FILE_UPLOAD] = {"/v1/files", "POST"},
+    [API_FILE] = {"/v1/files/*", "GET"},
+    [API_FILE_DELETE] = {"/v1/files/*", "DELETE"},
+    [API_FILE_CONTENT] = {"/v1/files/*/content", "GET"},
+    [API_BATCH_CREATE] = {"/v1/batches", "POST"},
+    [API_BATCH_LIST] = {"/v1/batches", "GET"},
+    [API_BATCH] = {"/v1/batches/*", "GET"},
+    [API_BATCH_CANCEL] = {"/v1/batches/*/cancel", "POST"},
+    [API_MESSAGE_BATCH_CREATE] = {"/v1/messages/batches", "POST"},
+    [API_MESSAGE_BATCH_LIST] = {"/v1/messages/batches", "GET"},
+    [API_MESSAGE_BATCH] = {"/v1/messages/batches/*", "GET"},
+    [API_MESSAGE_BATCH_CANCEL] = {"/v1/messages/batches/*/cancel", "POST"},
+    [API_MESSAGE_BATCH_RESULTS] = {"/v1/messages/batches/*/results", "GET"},
+    [API_MODELS] = {"/v1/models", "GET"},
+    [API_STATS] = {"/lbmock/stats", "GET"},
+    [API_ADVANCE] = {"/lbmock/advance", "POST"},
 };
 
 /* What each status is called; see "Errors" in the providers' documentation. */
@@ -45,21 +62,82 @@ static const struct status_words {
     {529, "server_error", "server_is_overloaded", "Overloaded", "overloaded_error"},
 };
 
-enum api api_route(const char *path)
+/* Does the path follow the pattern? What stands for its "*" is stored in the route. */
+static bool matches(const char *pattern, const char *path, struct api_route *route)
 {
-	for (unsigned i = 0; i < API_UNKNOWN; i++) {
-		const char *full = endpoints[i].path;
-		if (strcmp(path, full) == 0)
-			return (enum api)i;
-		if (strncmp(full, "/v1/", 4) == 0 && strcmp(path, full + 3) == 0)
-			return (enum api)i;
-	}
-	return API_UNKNOWN;
+	const char *star = strchr(pattern, '*');
+
+	if (star == NULL)
+		return strcmp(pattern, path) == 0;
+	size_t head = (size_t)(star - pattern);
+	if (strncmp(pattern, path, head) != 0)
+		return false;
+	size_t length = strcspn(path + head, "/");
+	if (length == 0 || strcmp(path + head + length, star + 1) != 0)
+		return false;
+	route->id = path + head;
+	route->id_length = length;
+	return true;
 }
 
-const char *api_method(enum api api)
+static bool is_at(unsigned i, const char *path, struct api_route *route)
 {
-	return api < API_UNKNOWN ? endpoints[api].method : NULL;
+	const char *full = endpoints[i].path;
+	return matches(full, path, route) ||
+	       (strncmp(full, "/v1/", 4) == 0 && matches(full + 3, path, route));
+}
+
+struct api_route api_route(const char *method, const char *path)
+{
+	struct api_route route = {.api = API_UNKNOWN};
+
+	for (unsigned i = 0; i < API_UNKNOWN; i++) {
+		if (!is_at(i, path, &route))
+			continue;
+		route.refused = strcmp(method, endpoints[i].method) != 0;
+		if (!route.refused || route.api == API_UNKNOWN)
+			route.api = (enum api)i;
+		if (!route.refused)
+			break;
+	}
+	return route;
+}
+
+void api_methods(struct buf *out, const char *path)
+{
+	struct api_route route;
+	const char *comma = "";
+
+	for (unsigned i = 0; i < API_UNKNOWN; i++) {
+		if (!is_at(i, path, &route))
+			continue;
+		buf_addf(out, "%s%s", comma, endpoints[i].method);
+		comma = ", ";
+	}
+}
+
+bool api_is_model(enum api api)
+{
+	return api <= API_MESSAGES;
+}
+
+bool api_is_stored(enum api api)
+{
+	return api >= API_FILE_UPLOAD && api <= API_MESSAGE_BATCH_RESULTS;
+}
+
+bool api_is_anthropic(enum api api)
+{
+	return api == API_MESSAGES ||
+	       (api >= API_MESSAGE_BATCH_CREATE && api <= API_MESSAGE_BATCH_RESULTS);
+}
+
+enum api api_batchable(const char *path)
+{
+	for (unsigned i = API_CHAT; i < API_MESSAGES; i++)
+		if (strcmp(path, endpoints[i].path) == 0)
+			return (enum api)i;
+	return API_UNKNOWN;
 }
 
 const char *api_path(enum api api)
@@ -97,7 +175,7 @@ void api_error(struct buf *out, enum api api, const struct api_error *error, con
 	size_t length =
 	    error->message != NULL && error->length > 0 ? error->length : strlen(message);
 
-	if (api == API_MESSAGES) {
+	if (api_is_anthropic(api)) {
 		buf_adds(out, "{\"type\":\"error\",\"error\":{\"type\":");
 		add_string_or_null(out, words->anthropic);
 		buf_adds(out, ",\"message\":");

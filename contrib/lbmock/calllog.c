@@ -1,7 +1,10 @@
 #include "calllog.h"
 #include "buf.h"
 #include "clock.h"
+#include "errand.h"
+#include "incoming.h"
 #include "mem.h"
+#include "outcome.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +31,7 @@ struct calllog *calllog_open(const char *path)
 static void add_span(struct buf *line, const char *name, struct json_span value)
 {
 	buf_adds(line, name);
-	if (value.at != NULL)
+	if (value.length > 0)
 		json_compact(line, value);
 	else
 		buf_adds(line, "null");
@@ -48,36 +51,88 @@ static int write_all(int fd, const char *data, size_t n)
 	return 0;
 }
 
+/* The beginning of a line. */
+static void add_time(struct buf *line, int64_t wall)
+{
+	buf_clear(line);
+	buf_addf(line, "{\"t\":%" PRId64 ".%03d", wall / CLOCK_SEC,
+		 (int)(wall % CLOCK_SEC / CLOCK_MS));
+}
+
+static void add_fault(struct buf *line, struct fault fault)
+{
+	if (fault.kind == FAULT_NONE)
+		buf_adds(line, ",\"fault\":null");
+	else if (fault.kind == FAULT_STATUS)
+		buf_addf(line, ",\"fault\":\"%d\"", fault.status);
+	else
+		buf_addf(line, ",\"fault\":\"%s\"", fault_name(fault.kind));
+}
+
+/* 0 is written as null. */
+static void add_status(struct buf *line, int status)
+{
+	if (status != 0)
+		buf_addf(line, ",\"status\":%d", status);
+	else
+		buf_adds(line, ",\"status\":null");
+}
+
+static void add_key(struct buf *line, bool has_key, uint64_t key)
+{
+	if (has_key)
+		buf_addf(line, ",\"key\":\"%08" PRIx32 "\"", (uint32_t)(key >> 32));
+	else
+		buf_adds(line, ",\"key\":null");
+}
+
+static void add_count(struct buf *line, const char *name, int64_t count)
+{
+	if (count >= 0)
+		buf_addf(line, ",\"%s\":%" PRId64, name, count);
+	else
+		buf_addf(line, ",\"%s\":null", name);
+}
+
 int calllog_write(struct calllog *log, const struct calllog_entry *e)
 {
 	struct buf *line = &log->line;
 
-	buf_clear(line);
-	buf_addf(line, "{\"t\":%" PRId64 ".%03d,\"path\":\"%s\",\"model\":", e->wall / CLOCK_SEC,
-		 (int)(e->wall % CLOCK_SEC / CLOCK_MS), e->path);
+	add_time(line, e->wall);
+	buf_addf(line, ",\"path\":\"%s\",\"model\":", e->path);
 	add_span(line, "", e->model);
-	if (e->status != 0)
-		buf_addf(line, ",\"status\":%d,\"fault\":", e->status);
-	else
-		buf_adds(line, ",\"status\":null,\"fault\":");
-	if (e->fault != NULL)
-		json_quote(line, e->fault, strlen(e->fault));
-	else
-		buf_adds(line, "null");
+	add_status(line, e->status);
+	add_fault(line, e->fault);
 	add_span(line, ",\"custom\":", e->custom);
-	buf_addf(line,
-		 ",\"prompt_tokens\":%" PRId64 ",\"completion_tokens\":%" PRId64 ",\"max_tokens\":",
-		 e->prompt_tokens, e->completion_tokens);
-	if (e->max_tokens >= 0)
-		buf_addf(line, "%" PRId64, e->max_tokens);
-	else
-		buf_adds(line, "null");
-	if (e->has_key)
-		buf_addf(line, ",\"key\":\"%08" PRIx32 "\"", (uint32_t)(e->key >> 32));
-	else
-		buf_adds(line, ",\"key\":null");
-	buf_addf(line, ",\"hash\":\"%016" PRIx64 "\",\"stream\":%s}\n", e->hash,
+	add_count(line, "prompt_tokens", e->prompt_tokens);
+	add_count(line, "completion_tokens", e->completion_tokens);
+	add_count(line, "max_tokens", e->max_tokens);
+	add_key(line, e->has_key, e->key);
+	buf_addf(line, ",\"hash\":\"%016" PRIx64 "\",\"stream\":%s", e->hash,
 		 e->stream ? "true" : "false");
+	errand_string(line, "batch", e->batch != NULL ? e->batch : "");
+	buf_adds(line, "}\n");
+	return write_all(log->fd, line->data, line->length);
+}
+
+int calllog_errand(struct calllog *log, const struct errand *e, int64_t wall, bool has_key,
+		   uint64_t key)
+{
+	struct buf *line = &log->line;
+	bool silent = e->reply->way == OUTCOME_RESET || e->reply->way == OUTCOME_HANG;
+
+	add_time(line, wall);
+	buf_addf(line, ",\"method\":\"%s\",\"path\":\"%s\"", e->call->method,
+		 api_path(e->call->route.api));
+	add_status(line, silent ? 0 : e->reply->status);
+	errand_string(line, "fault", e->fault);
+	errand_string(line, "file", e->file);
+	errand_string(line, "batch", e->batch);
+	add_count(line, "requests", e->requests);
+	add_span(line, ",\"metadata\":", e->metadata);
+	add_count(line, "bytes", (int64_t)e->call->length);
+	add_key(line, has_key, key);
+	buf_adds(line, "}\n");
 	return write_all(log->fd, line->data, line->length);
 }
 

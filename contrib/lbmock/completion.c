@@ -5,14 +5,31 @@
 #include "phrase.h"
 #include "request.h"
 #include "responses.h"
+#include "tokens.h"
 
 #include <string.h>
 
 static void count_tokens(struct completion *c)
 {
-	c->tokens = request_tokens(c->length);
+	c->tokens = tokens_text(c->text, c->length);
 	if (c->tokens == 0)
 		c->tokens = 1;
+}
+
+/* Cut the text, which has more tokens than that, to the most that the cap allows. */
+static void cut_to(struct completion *c, int64_t cap)
+{
+	size_t fits = 0;
+	size_t over = c->length;
+
+	while (over - fits > 1) {
+		size_t middle = fits + (over - fits) / 2;
+		if (tokens_text(c->text, phrase_cut(c->text, c->length, middle)) <= cap)
+			fits = middle;
+		else
+			over = middle;
+	}
+	c->length = phrase_cut(c->text, c->length, fits);
 }
 
 bool completion_make(struct completion *c, struct model *m, enum fault_kind fault, uint64_t choice)
@@ -23,8 +40,8 @@ bool completion_make(struct completion *c, struct model *m, enum fault_kind faul
 	c->text = m->text.data;
 	c->length = m->text.length;
 	c->end = COMPLETION_STOP;
-	if (cap >= 0 && request_tokens(c->length) > cap) {
-		c->length = phrase_cut(c->text, c->length, (size_t)cap * 4);
+	if (cap >= 0 && tokens_text(c->text, c->length) > cap) {
+		cut_to(c, cap);
 		c->end = COMPLETION_LENGTH;
 	}
 	if (fault == FAULT_TRUNCATE) {

@@ -1,11 +1,13 @@
 /*
  * lbmock: a provider of language models to rehearse against. No model, no key, no bill: HTTP on a
- * local port that speaks OpenAI's chat completions, responses and embeddings and Anthropic's
- * messages, with their rate limits, latencies and failures. See lbmock(1).
+ * local port that speaks OpenAI's chat completions, responses, embeddings, files and batches and
+ * Anthropic's messages and message batches, with their rate limits, latencies and failures. See
+ * lbmock(1).
  *
- * State: none, but the log that --log appends to.
+ * State: none that outlives it, but the log that --log appends to.
  */
 #include "calllog.h"
+#include "batch_fault.h"
 #include "clock.h"
 #include "fault.h"
 #include "latency.h"
@@ -27,6 +29,10 @@
 #define LB_VERSION "0.1.0"
 #endif
 
+/* Somewhat less than what a server takes in. */
+#define BATCH_SIZE_MAX (INT64_C(900) << 20)
+#define BATCH_TIME_MAX (INT64_C(3650) * 86400 * CLOCK_SEC)
+
 struct options {
 	struct server_options server;
 	struct service_options service;
@@ -43,12 +49,18 @@ enum {
 	OPT_TPM,
 	OPT_BURST,
 	OPT_QUOTA,
+	OPT_PROMPT_TOKENS,
 	OPT_LATENCY,
 	OPT_FAIL,
 	OPT_RETRY_AFTER,
 	OPT_SEED,
 	OPT_LOG,
-	OPT_PRETTY
+	OPT_PRETTY,
+	OPT_BATCH_TIME,
+	OPT_BATCH_WINDOW,
+	OPT_BATCH_SIZE,
+	OPT_BATCH_ENQUEUED,
+	OPT_BATCH_FAIL
 };
 
 static const struct option long_options[] = {
@@ -61,12 +73,18 @@ static const struct option long_options[] = {
     {"tpm", required_argument, NULL, OPT_TPM},
     {"burst", required_argument, NULL, OPT_BURST},
     {"quota", required_argument, NULL, OPT_QUOTA},
+    {"prompt-tokens", required_argument, NULL, OPT_PROMPT_TOKENS},
     {"latency", required_argument, NULL, OPT_LATENCY},
     {"fail", required_argument, NULL, OPT_FAIL},
     {"retry-after", required_argument, NULL, OPT_RETRY_AFTER},
     {"seed", required_argument, NULL, OPT_SEED},
     {"log", required_argument, NULL, OPT_LOG},
     {"pretty", no_argument, NULL, OPT_PRETTY},
+    {"batch-time", required_argument, NULL, OPT_BATCH_TIME},
+    {"batch-window", required_argument, NULL, OPT_BATCH_WINDOW},
+    {"batch-size", required_argument, NULL, OPT_BATCH_SIZE},
+    {"batch-enqueued", required_argument, NULL, OPT_BATCH_ENQUEUED},
+    {"batch-fail", required_argument, NULL, OPT_BATCH_FAIL},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -76,8 +94,11 @@ static void usage(FILE *to)
 {
 	fputs(
 	    "usage: lbmock [-p PORT] [--bind ADDR] [--socket PATH] [--ready-fd N] [--key KEY]\n"
-	    "              [--rpm N] [--tpm N] [--burst N] [--quota N] [--latency MEAN[±SPREAD]]\n"
+	    "              [--rpm N] [--tpm N] [--burst N] [--quota N]\n"
+	    "              [--prompt-tokens PERCENT] [--latency MEAN[±SPREAD]]\n"
 	    "              [--fail KIND:SHARE[,...]] [--retry-after DURATION] [--seed N]\n"
+	    "              [--batch-time DURATION] [--batch-window DURATION] [--batch-size SIZE]\n"
+	    "              [--batch-enqueued TOKENS] [--batch-fail KIND:ARGUMENT[,...]]\n"
 	    "              [--log FILE] [--pretty]\n"
 	    "\n"
 	    "  -p, --port PORT         listen on this port; 0: any that is free (8080)\n"
@@ -89,6 +110,8 @@ static void usage(FILE *to)
 	    "      --tpm N             tokens a minute, for each key\n"
 	    "      --burst N           requests at once, when none came for long (as --rpm)\n"
 	    "      --quota N           serve N calls, then the credit is spent\n"
+	    "      --prompt-tokens PERCENT\n"
+	    "                          what prompts count, of their estimate (100)\n"
 	    "      --latency MEAN[±SPREAD]\n"
 	    "                          time to an answer: 200ms, or log-normal: 800ms±300ms\n"
 	    "      --fail KIND:SHARE[,...]\n"
@@ -100,6 +123,24 @@ static void usage(FILE *to)
 	    "      --retry-after DURATION\n"
 	    "                          what --fail 429 tells clients to wait (1s)\n"
 	    "      --seed N            make the same faults and delays again (the time)\n"
+	    "      --batch-time DURATION\n"
+	    "                          how long a batch takes (0: as fast as can be)\n"
+	    "      --batch-window DURATION\n"
+	    "                          when a batch expires (24h)\n"
+	    "      --batch-size SIZE   the largest file (200M) and message batch (256M)\n"
+	    "      --batch-enqueued TOKENS\n"
+	    "                          prompts of a model that may wait in batches (any number)\n"
+	    "      --batch-fail KIND:ARGUMENT[,...]\n"
+	    "                          a share of requests in batches fails: 500:2%,expire:1%; "
+	    "kinds: "
+	    "a\n"
+	    "                          status, expire, omit, twice, stranger, broken, those of "
+	    "answers "
+	    "as\n"
+	    "                          in --fail; poll-STATUS:SHARE; and with a number: "
+	    "file-late,\n"
+	    "                          create-before, create-after, batch-late, batch-cancel,\n"
+	    "                          batch-expire, batch-vanish, output-late\n"
 	    "      --log FILE          append a line for each call\n"
 	    "      --pretty            print JSON over several lines\n"
 	    "  -h, --help              this text\n"
@@ -173,8 +214,44 @@ static int take_limit_option(struct options *o, int option, const char *name, co
 	case OPT_QUOTA:
 		o->service.quota = count_of(name, value, 0, most);
 		return 0;
+	case OPT_PROMPT_TOKENS:
+		o->service.prompt_share = count_of(name, value, 1, 1000);
+		return 0;
 	}
 	return -1;
+}
+
+/* Options about files and batches. */
+static int take_batch_option(struct options *o, int option, const char *name, const char *value)
+{
+	struct batch_options *b = &o->service.batch;
+	const char *wrong = NULL;
+
+	switch (option) {
+	case OPT_BATCH_TIME:
+		if (opt_duration(value, &b->duration) < 0 || b->duration > BATCH_TIME_MAX)
+			wrong = "expected a duration like 200ms, of 10 years at most";
+		break;
+	case OPT_BATCH_WINDOW:
+		if (opt_duration(value, &b->window) < 0 || b->window > BATCH_TIME_MAX)
+			wrong = "expected a duration like 24h, of 10 years at most";
+		break;
+	case OPT_BATCH_SIZE:
+		if (opt_size(value, &b->size) < 0 || b->size < 1 || b->size > BATCH_SIZE_MAX)
+			wrong = "expected a size from 1 to 900M";
+		break;
+	case OPT_BATCH_ENQUEUED:
+		b->enqueued = count_of(name, value, 1, INT64_C(1000000000000));
+		break;
+	case OPT_BATCH_FAIL:
+		wrong = batch_fault_parse(&b->faults, value);
+		break;
+	default:
+		return -1;
+	}
+	if (wrong != NULL)
+		misuse(name, value, wrong);
+	return 0;
 }
 
 /* Options about how calls go. */
@@ -244,7 +321,8 @@ static void parse_options(struct options *o, int argc, char **argv)
 		if (name == NULL)
 			bad_option(option, argv);
 		if (take_server_option(o, option, name, optarg) < 0 &&
-		    take_limit_option(o, option, name, optarg) < 0)
+		    take_limit_option(o, option, name, optarg) < 0 &&
+		    take_batch_option(o, option, name, optarg) < 0)
 			take_service_option(o, option, name, optarg);
 	}
 	if (optind < argc)
@@ -278,7 +356,11 @@ int main(int argc, char **argv)
 {
 	struct options o = {
 	    .server = {.bind = "127.0.0.1", .port = 8080},
-	    .service = {.quota = -1, .retry_after = CLOCK_SEC, .seed = (uint64_t)clock_wall()},
+	    .service = {.quota = -1,
+			.prompt_share = 100,
+			.retry_after = CLOCK_SEC,
+			.seed = (uint64_t)clock_wall(),
+			.batch = {.window = INT64_C(86400) * CLOCK_SEC}},
 	    .ready_fd = -1,
 	};
 	struct service *service = NULL;

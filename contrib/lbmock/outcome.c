@@ -1,4 +1,5 @@
 #include "outcome.h"
+#include "blob.h"
 #include "clock.h"
 #include "limit.h"
 
@@ -11,10 +12,27 @@ void outcome_start(struct outcome *o)
 	o->way = OUTCOME_SEND;
 	o->status = 200;
 	o->content_type = "application/json";
+	o->id[0] = '\0';
 	o->body.length = 0;
+	blob_drop(o->blob);
+	o->blob = NULL;
 	o->stream = false;
 	o->delay = 0;
 	o->header_count = 0;
+}
+
+void outcome_blob(struct outcome *o, struct blob *blob, uint64_t offset, uint64_t n)
+{
+	o->blob = blob_share(blob);
+	o->offset = offset;
+	o->length = n;
+}
+
+void outcome_error(struct outcome *o, enum api api, const struct api_error *error)
+{
+	o->status = error->status;
+	o->body.length = 0;
+	api_error(&o->body, api, error, o->id);
 }
 
 void outcome_header(struct outcome *o, const char *name, const char *format, ...)
@@ -85,13 +103,16 @@ void outcome_limits(struct outcome *o, enum api api, const struct limit_verdict 
 						     OPENAI_NAMES("tokens")};
 	static const struct header_names anthropic[] = {ANTHROPIC_NAMES("requests"),
 							ANTHROPIC_NAMES("tokens")};
-	const struct header_names *names = api == API_MESSAGES ? anthropic : openai;
+	bool is_anthropic = api_is_anthropic(api);
+	const struct header_names *names = is_anthropic ? anthropic : openai;
 
-	add_bucket(o, &names[0], api == API_MESSAGES, &v->requests, wall);
-	add_bucket(o, &names[1], api == API_MESSAGES, &v->tokens, wall);
+	add_bucket(o, &names[0], is_anthropic, &v->requests, wall);
+	add_bucket(o, &names[1], is_anthropic, &v->tokens, wall);
 }
 
 void outcome_free(struct outcome *o)
 {
 	buf_free(&o->body);
+	blob_drop(o->blob);
+	o->blob = NULL;
 }

@@ -6,11 +6,13 @@
 
 #include "api.h"
 #include "buf.h"
+#include "serial.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct blob;
 struct limit_verdict;
 
 #define OUTCOME_HEADERS 10
@@ -27,7 +29,11 @@ struct outcome {
 	enum outcome_way way;
 	int status;
 	const char *content_type;
+	char id[SERIAL_LENGTH + 1]; /* the request's */
 	struct buf body;
+	struct blob *blob; /* sent instead of the body: length bytes from offset on; or NULL */
+	uint64_t offset;
+	uint64_t length;
 	bool stream;   /* the body is an event stream, to be sent in pieces */
 	int64_t delay; /* ns to wait before sending */
 	struct {
@@ -37,8 +43,14 @@ struct outcome {
 	size_t header_count;
 };
 
-/* Forget what was in it, keeping the body's memory: status 200, JSON, no delay. */
+/* Forget what was in it, keeping the body's memory: status 200, JSON, no delay, no id. */
 void outcome_start(struct outcome *o);
+
+/* Send n bytes of a blob, from an offset on, instead of a body. */
+void outcome_blob(struct outcome *o, struct blob *blob, uint64_t offset, uint64_t n);
+
+/* Send an error instead of what has been written. */
+void outcome_error(struct outcome *o, enum api api, const struct api_error *error);
 
 /* Add a header; a value that is too long is cut. The name must stay. */
 void outcome_header(struct outcome *o, const char *name, const char *format, ...)

@@ -1,4 +1,5 @@
 #include "request.h"
+#include "tokens.h"
 
 #include <string.h>
 
@@ -48,14 +49,7 @@ static const struct json_member members[MEMBERS] = {
 struct reader {
 	struct request *request;
 	struct json_member found[MEMBERS];
-	size_t bytes; /* of text, without the newlines put between */
-	int64_t messages;
 };
-
-int64_t request_tokens(size_t bytes)
-{
-	return (int64_t)((bytes + 3) / 4);
-}
 
 static bool is_true(struct json_span value)
 {
@@ -69,9 +63,7 @@ static void add_text(struct reader *r, struct json_span string)
 		return;
 	if (text->length > 0 && text->data[text->length - 1] != '\n')
 		buf_addc(text, '\n');
-	size_t before = text->length;
 	json_unescape(text, string);
-	r->bytes += text->length - before;
 }
 
 /* Add a content: a string, or an array of strings or of parts that have a text. */
@@ -93,7 +85,6 @@ static void add_message(struct reader *r, struct json_span content, bool user)
 	struct request *q = r->request;
 	size_t at = q->text.length;
 
-	r->messages++;
 	add_content(r, content);
 	if (at > 0 && at < q->text.length && q->text.data[at] == '\n' &&
 	    q->text.data[at - 1] != '\n')
@@ -125,25 +116,6 @@ static void add_messages(struct reader *r, struct json_span messages)
 		}
 		add_message(r, content, json_equals(role, "user"));
 	}
-}
-
-/* Count the tokens of embeddings' input: a string, strings, token numbers, or arrays of those. */
-static int64_t embedding_tokens(struct reader *r, struct json_span input)
-{
-	struct json_span element;
-	int64_t tokens = 0;
-
-	if (json_type(input) == JSON_STRING) {
-		r->request->text.length = 0;
-		json_unescape(&r->request->text, input);
-		int64_t n = request_tokens(r->request->text.length);
-		return n > 0 ? n : 1;
-	}
-	if (json_type(input) == JSON_NUMBER)
-		return 1;
-	for (struct json_iter it = json_iter(input); json_next(&it, NULL, &element);)
-		tokens += embedding_tokens(r, element);
-	return tokens;
 }
 
 /* A count, as far as one makes sense: sums of a few cannot overflow. */
@@ -233,28 +205,30 @@ int request_read(struct request *r, enum api api, const char *body, size_t n,
 		 struct api_error *error, struct buf *scratch)
 {
 	struct reader reader = {.request = r};
+	struct json_span root;
 	struct json_error wrong;
 	struct buf text = r->text;
 
 	text.length = 0;
 	*r = (struct request){.api = api, .text = text, .max_tokens = -1, .dimensions = -1};
 	memcpy(reader.found, members, sizeof members);
-	if (json_check(body, n, NULL, reader.found, MEMBERS, &wrong) < 0)
+	if (json_check(body, n, &root, reader.found, MEMBERS, &wrong) < 0)
 		return refuse_json(error, &wrong, scratch);
 	r->model = reader.found[MODEL].value;
 	read_options(&reader);
 	if (check_required(&reader, error) < 0)
 		return -1;
+	struct tokens_request estimate;
+	tokens_request(root, &estimate);
+	r->prompt_tokens = estimate.input > 0 ? estimate.input : 1;
 	if (api == API_EMBEDDINGS) {
 		r->input = reader.found[INPUT].value;
-		r->prompt_tokens = embedding_tokens(&reader, r->input);
 		return 0;
 	}
 	unsigned system = api == API_RESPONSES ? INSTRUCTIONS : SYSTEM;
 	if (api != API_CHAT && json_is_set(reader.found[system].value))
 		add_message(&reader, reader.found[system].value, false);
 	add_messages(&reader, reader.found[api == API_RESPONSES ? INPUT : MESSAGES].value);
-	r->prompt_tokens = request_tokens(reader.bytes) + 3 * reader.messages + 3;
 	return 0;
 }
 

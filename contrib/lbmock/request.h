@@ -27,7 +27,7 @@ struct request {
 	bool base64;           /* encoding_format of embeddings */
 	int64_t max_tokens;    /* the cap on the answer; -1: none */
 	int64_t dimensions;    /* of embeddings; -1: not given */
-	int64_t prompt_tokens; /* as request_tokens estimates them */
+	int64_t prompt_tokens; /* by the estimate of tokens.h, and at least 1 */
 
 	/* The text: instructions and earlier messages, then at user_at the user's last message. */
 	struct buf text;
@@ -42,12 +42,6 @@ struct request {
  */
 int request_read(struct request *r, enum api api, const char *body, size_t n,
 		 struct api_error *error, struct buf *scratch);
-
-/*
- * The estimate of a text's tokens that all of lbmock's usage rests on: a token for every four bytes
- * or part of four. A prompt has 3 more for each message and 3 for the reply.
- */
-int64_t request_tokens(size_t bytes);
 
 /* Free the text buffer. */
 void request_free(struct request *r);

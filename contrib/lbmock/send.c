@@ -1,4 +1,5 @@
 #include "send.h"
+#include "blob.h"
 #include "mem.h"
 #include "msg.h"
 #include "outcome.h"
@@ -8,7 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define BLOCK ((size_t)16 << 10) /* of a body that is sent in pieces */
+#define BLOCK      ((size_t)16 << 10) /* of a body that is sent in pieces */
+#define FILE_BLOCK ((size_t)256 << 10)
 
 /* A body on its way in pieces. */
 struct content {
@@ -28,12 +30,19 @@ void send_shutdown(struct MHD_Connection *connection)
 	shutdown(send_socket(connection), SHUT_RDWR);
 }
 
-/* The content of a reply that is streamed or cut: an event at a time, or up to its half. */
+/* The length of what is to be sent, if it is not cut. */
+static uint64_t content_length(const struct outcome *r)
+{
+	return r->blob != NULL ? r->length : r->body.length;
+}
+
+/* The content of a reply that comes from a file, is streamed or cut: a piece, an event at a time,
+ * or up to its half. */
 static ssize_t read_content(void *cls, uint64_t at, char *out, size_t room)
 {
 	const struct content *c = cls;
 	const struct outcome *r = c->reply;
-	size_t end = r->way == OUTCOME_CUT ? r->body.length / 2 : r->body.length;
+	uint64_t end = r->way == OUTCOME_CUT ? content_length(r) / 2 : content_length(r);
 
 	if (at >= end && r->way == OUTCOME_CUT) {
 		send_shutdown(c->connection);
@@ -41,12 +50,14 @@ static ssize_t read_content(void *cls, uint64_t at, char *out, size_t room)
 	}
 	if (at >= end)
 		return MHD_CONTENT_READER_END_OF_STREAM;
+	size_t n = end - at < room ? (size_t)(end - at) : room;
+	if (r->blob != NULL) {
+		blob_read(r->blob, out, n, r->offset + at);
+		return (ssize_t)n;
+	}
 	const char *from = r->body.data + at;
-	size_t n = end - (size_t)at;
-	if (r->stream)
-		n = events_event(from, n);
-	if (n > room)
-		n = room;
+	if (r->stream && events_event(from, (size_t)(end - at)) < n)
+		n = events_event(from, (size_t)(end - at));
 	memcpy(out, from, n);
 	return (ssize_t)n;
 }
@@ -62,13 +73,14 @@ static void reset_connection(struct MHD_Connection *connection)
 
 static struct MHD_Response *new_response(struct MHD_Connection *connection, const struct outcome *r)
 {
-	if (!r->stream && r->way != OUTCOME_CUT)
+	if (!r->stream && r->way != OUTCOME_CUT && r->blob == NULL)
 		return MHD_create_response_from_buffer(r->body.length, r->body.data,
 						       MHD_RESPMEM_PERSISTENT);
 	struct content *c = mem_alloc(sizeof *c);
 	*c = (struct content){r, connection};
-	return MHD_create_response_from_callback(r->stream ? MHD_SIZE_UNKNOWN : r->body.length,
-						 BLOCK, read_content, c, free);
+	return MHD_create_response_from_callback(r->stream ? MHD_SIZE_UNKNOWN : content_length(r),
+						 r->blob != NULL ? FILE_BLOCK : BLOCK, read_content,
+						 c, free);
 }
 
 enum MHD_Result send_reply(struct MHD_Connection *connection, const struct outcome *r)

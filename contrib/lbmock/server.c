@@ -1,5 +1,7 @@
 #include "server.h"
+#include "blob.h"
 #include "clock.h"
+#include "incoming.h"
 #include "listen.h"
 #include "mem.h"
 #include "msg.h"
@@ -13,16 +15,17 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #define BODY_MAX   ((size_t)64 << 20)
+#define SPOOL_MAX  ((uint64_t)1 << 30) /* of a body that goes to a file */
 #define KEEP_BYTES ((size_t)256 << 10) /* a larger buffer is not kept for the next call */
 #define HANG_TIME  (INT64_C(600) * CLOCK_SEC)
 #define WAKE_PAUSE 400 /* ns for each call that waits; see wake_due */
+#define SLEEP_MAX  (60 * CLOCK_SEC)
 #define DAEMONS    2
 
 /* A call goes READING -> (WAITING -> DUE or DROPPED) -> over. While WAITING its connection is
@@ -33,12 +36,13 @@ struct call {
 	struct server *server;
 	struct MHD_Connection *connection;
 	enum call_state state;
-	enum api api;
-	bool counted; /* service_answer has been called */
+	struct api_route route; /* its id is not kept */
+	bool counted;           /* service_answer has been called */
 	bool too_large;
 	int watched; /* the socket of a hanging call, or -1 */
 	struct timer timer;
 	struct buf body;
+	struct blob *spool; /* instead of the body, where it may be large; else NULL */
 	struct outcome reply;
 	struct call *next; /* in the list of free ones */
 };
@@ -56,7 +60,15 @@ struct server {
 	struct call *free_calls;
 };
 
-static struct call *new_call(struct server *s, struct MHD_Connection *connection, const char *path)
+/* May its body be too large for memory? */
+static bool is_bulky(const struct api_route *route)
+{
+	return !route->refused &&
+	       (route->api == API_FILE_UPLOAD || route->api == API_MESSAGE_BATCH_CREATE);
+}
+
+static struct call *new_call(struct server *s, struct MHD_Connection *connection,
+			     const char *method, const char *path)
 {
 	struct call *call = s->free_calls;
 
@@ -67,7 +79,8 @@ static struct call *new_call(struct server *s, struct MHD_Connection *connection
 	call->server = s;
 	call->connection = connection;
 	call->state = CALL_READING;
-	call->api = api_route(path);
+	call->route = api_route(method, path);
+	call->spool = is_bulky(&call->route) ? blob_new() : NULL;
 	call->counted = false;
 	call->too_large = false;
 	call->watched = -1;
@@ -87,11 +100,13 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 	if (call == NULL)
 		return;
 	if (call->counted)
-		service_done(s->service, call->api);
+		service_done(s->service, call->route.api);
 	if (call->body.capacity > KEEP_BYTES)
 		buf_free(&call->body);
-	if (call->reply.body.capacity > KEEP_BYTES)
-		buf_free(&call->reply.body);
+	if (call->reply.body.capacity > KEEP_BYTES || call->reply.blob != NULL)
+		outcome_free(&call->reply);
+	blob_drop(call->spool);
+	call->spool = NULL;
 	call->next = s->free_calls;
 	s->free_calls = call;
 	*context = NULL;
@@ -127,18 +142,22 @@ static void wake(struct call *call, enum call_state state)
 	MHD_resume_connection(call->connection);
 }
 
-/* The key that came with a call, or NULL. */
-static const char *find_credential(struct MHD_Connection *connection)
+/* Take in a piece of the body. */
+static void take_body(struct call *call, const char *data, size_t n)
 {
-	const char *value =
-	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
-
-	if (value != NULL)
-		return strncasecmp(value, "Bearer ", 7) == 0 ? value + 7 : value;
-	value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-api-key");
-	if (value == NULL)
-		value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "api-key");
-	return value;
+	if (call->too_large)
+		return;
+	if (call->spool != NULL) {
+		call->too_large = n > SPOOL_MAX - blob_length(call->spool);
+		if (!call->too_large)
+			blob_add(call->spool, data, n);
+		return;
+	}
+	call->too_large = n > BODY_MAX - call->body.length;
+	if (call->too_large)
+		call->body.length = 0;
+	else
+		buf_add(&call->body, data, n);
 }
 
 /* The call has come in whole. */
@@ -146,8 +165,8 @@ static enum MHD_Result answer(struct call *call, const char *method, const char 
 {
 	struct server *s = call->server;
 	int64_t now = clock_now();
-	struct service_call question = {
-	    .api = call->api,
+	struct incoming question = {
+	    .route = call->route,
 	    .method = method,
 	    .path = path,
 	    .body = call->body.data,
@@ -155,8 +174,12 @@ static enum MHD_Result answer(struct call *call, const char *method, const char 
 	    .too_large = call->too_large,
 	};
 
-	if (s->options->credentials)
-		question.credential = find_credential(call->connection);
+	if (call->spool != NULL && !call->too_large) {
+		question.spool = call->spool;
+		question.body = blob_map(call->spool);
+		question.length = (size_t)blob_length(call->spool);
+	}
+	incoming_read(&question, call->connection, s->options->credentials);
 	service_answer(s->service, &question, &call->reply, clock_wall(), now);
 	call->counted = true;
 	if (call->reply.way != OUTCOME_HANG && call->reply.delay <= 0)
@@ -175,16 +198,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 
 	(void)version;
 	if (call == NULL) {
-		*context = new_call(cls, connection, url);
+		*context = new_call(cls, connection, method, url);
 		return MHD_YES;
 	}
 	if (*size > 0) {
-		if (*size > BODY_MAX - call->body.length) {
-			call->too_large = true;
-			call->body.length = 0;
-		}
-		if (!call->too_large)
-			buf_add(&call->body, data, *size);
+		take_body(call, data, *size);
 		*size = 0;
 		return MHD_YES;
 	}
@@ -281,8 +299,8 @@ uint16_t server_port(const struct server *s)
 	return s->port;
 }
 
-/* How long to sleep: until the next timer, or not at all when MHD has work left. In ms, as
- * epoll_wait takes it, rounded up; -1: for ever. */
+/* How long to sleep: until the next timer or work on batches, or not at all when MHD has work left.
+ * In ms, as epoll_wait takes it, rounded up; -1: for ever. */
 static int sleep_time(struct server *s)
 {
 	const struct timer *first = timers_first(&s->timers);
@@ -291,11 +309,17 @@ static int sleep_time(struct server *s)
 	for (unsigned i = 0; i < s->daemon_count; i++)
 		if (MHD_get_timeout(s->daemons[i], &ms) == MHD_YES && ms == 0)
 			return 0;
-	if (first == NULL)
+	int64_t left = service_idle(s->service, clock_wall());
+	if (first != NULL) {
+		int64_t due = first->due > s->next_wake ? first->due : s->next_wake;
+		due -= clock_now();
+		left = due < left ? due : left;
+	}
+	if (left == INT64_MAX)
 		return -1;
-	int64_t due = first->due > s->next_wake ? first->due : s->next_wake;
-	int64_t left = (due - clock_now() + CLOCK_MS - 1) / CLOCK_MS;
-	return left <= 0 ? 0 : left > 60000 ? 60000 : (int)left;
+	if (left > SLEEP_MAX)
+		left = SLEEP_MAX;
+	return left <= 0 ? 0 : (int)((left + CLOCK_MS - 1) / CLOCK_MS);
 }
 
 /* Wake the calls that are due. To resume one, MHD walks the list of all that are suspended, at some
@@ -333,6 +357,7 @@ int server_run(struct server *s)
 		wake_due(s);
 		for (unsigned i = 0; i < s->daemon_count; i++)
 			MHD_run(s->daemons[i]);
+		service_work(s->service, clock_wall());
 	}
 }
 
@@ -354,6 +379,7 @@ void server_free(struct server *s)
 	for (struct call *call; (call = s->free_calls) != NULL;) {
 		s->free_calls = call->next;
 		buf_free(&call->body);
+		blob_drop(call->spool);
 		outcome_free(&call->reply);
 		free(call);
 	}

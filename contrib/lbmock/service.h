@@ -5,12 +5,13 @@
  *
  * The order in which a call can be turned away: path and method, credential (401), rate limits
  * (429), body (400), quota. What is left is served: it meets a fault or is answered, after the
- * latency. What is turned away is so at once.
+ * latency. What is turned away is so at once, and so are calls for files and batches. These have a
+ * limit of their own on requests, and none on tokens.
  */
 #ifndef SERVICE_H
 #define SERVICE_H
 
-#include "api.h"
+#include "batch.h"
 #include "fault.h"
 #include "latency.h"
 
@@ -19,6 +20,7 @@
 #include <stdint.h>
 
 struct calllog;
+struct incoming;
 struct outcome;
 struct service;
 
@@ -26,13 +28,15 @@ struct service_options {
 	struct latency latency;
 	struct fault_plan faults;
 	uint64_t seed;
-	int64_t rpm;         /* 0: no limit */
-	int64_t tpm;         /* 0: no limit */
-	int64_t burst;       /* requests; 0: rpm */
-	int64_t quota;       /* calls served before there are no more; -1: no quota */
-	int64_t retry_after; /* ns, on 429 faults */
-	const char *key;     /* the only credential that is good; NULL: any, or none */
+	int64_t rpm;          /* 0: no limit */
+	int64_t tpm;          /* 0: no limit */
+	int64_t burst;        /* requests; 0: rpm */
+	int64_t prompt_share; /* what prompts count, percent of their estimate */
+	int64_t quota;        /* calls served before there are no more; -1: no quota */
+	int64_t retry_after;  /* ns, on 429 faults */
+	const char *key;      /* the only credential that is good; NULL: any, or none */
 	bool pretty;
+	struct batch_options batch;
 	struct calllog *log; /* NULL: none. Borrowed. */
 };
 
@@ -41,21 +45,17 @@ struct service *service_new(const struct service_options *options);
 
 void service_free(struct service *s);
 
-struct service_call {
-	enum api api;
-	const char *method;
-	const char *path;
-	const char *credential; /* the key, without "Bearer "; NULL: none came */
-	const char *body;
-	size_t length;
-	bool too_large; /* the server gave up reading the body: it is empty here */
-};
-
 /* Decide the reply to a call. Times: wall in unix ns, now on the monotonic clock. */
-void service_answer(struct service *s, const struct service_call *call, struct outcome *reply,
+void service_answer(struct service *s, const struct incoming *call, struct outcome *reply,
 		    int64_t wall, int64_t now);
 
 /* The call to an endpoint is over, one way or the other; it no longer counts as in flight. */
 void service_done(struct service *s, enum api api);
+
+/* The time in ns until there is work to do on batches: 0 for now, INT64_MAX if there is none. */
+int64_t service_idle(const struct service *s, int64_t wall);
+
+/* Work on batches for a few milliseconds at most. */
+void service_work(struct service *s, int64_t wall);
 
 #endif

@@ -34,6 +34,13 @@ void stats_served(struct stats *s, struct fault fault, int64_t prompt_tokens,
 	s->completion_tokens += completion_tokens;
 }
 
+void stats_batched(struct stats *s, int64_t prompt_tokens, int64_t completion_tokens)
+{
+	s->batched++;
+	s->prompt_tokens += prompt_tokens;
+	s->completion_tokens += completion_tokens;
+}
+
 static void add_faults(struct buf *out, const struct stats *s)
 {
 	const char *comma = "";
@@ -61,8 +68,9 @@ void stats_write(struct buf *out, const struct stats *s)
 		 s->requests, s->outcomes[STATS_OK], s->outcomes[STATS_LIMITED],
 		 s->outcomes[STATS_QUOTA], s->outcomes[STATS_ERROR]);
 	add_faults(out, s);
-	buf_addf(out,
-		 "},\"prompt_tokens\":%" PRId64 ",\"completion_tokens\":%" PRId64
-		 ",\"in_flight\":%" PRIu64 ",\"peak_in_flight\":%" PRIu64 "}",
-		 s->prompt_tokens, s->completion_tokens, s->in_flight, s->peak_in_flight);
+	buf_addf(
+	    out,
+	    "},\"batched\":%" PRIu64 ",\"prompt_tokens\":%" PRId64 ",\"completion_tokens\":%" PRId64
+	    ",\"in_flight\":%" PRIu64 ",\"peak_in_flight\":%" PRIu64 "}",
+	    s->batched, s->prompt_tokens, s->completion_tokens, s->in_flight, s->peak_in_flight);
 }

@@ -27,6 +27,7 @@ struct stats {
 	uint64_t statuses[200]; /* of FAULT_STATUS, from 400 on */
 	int64_t prompt_tokens;
 	int64_t completion_tokens;
+	uint64_t batched; /* requests that came in batches; not among those above but for tokens */
 	uint64_t in_flight;
 	uint64_t peak_in_flight;
 };
@@ -41,6 +42,9 @@ void stats_count(struct stats *s, enum stats_outcome outcome);
 /* A call was served, with a fault or without, and billed so many tokens. */
 void stats_served(struct stats *s, struct fault fault, int64_t prompt_tokens,
 		  int64_t completion_tokens);
+
+/* A request of a batch was served, or refused as not valid, and billed so many tokens. */
+void stats_batched(struct stats *s, int64_t prompt_tokens, int64_t completion_tokens);
 
 /* Append everything as a JSON object. */
 void stats_write(struct buf *out, const struct stats *s);

@@ -138,7 +138,8 @@ mixed_requests()
 quota_tokens()
 {
 	local rate=60000 # a second
-	start_mock tokens --tpm $((rate * 60)) --latency 50ms
+	# The provider counts more than is estimated, as Anthropic's newer models do.
+	start_mock tokens --tpm $((rate * 60)) --latency 50ms --prompt-tokens 130
 	# All but two seconds' worth is gone, so that there is nothing to live on but the rate.
 	echo "{\"custom_id\":\"all\",\"body\":{\"model\":\"m\",\"max_tokens\":$((rate * 58)),\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}}" |
 		"$BIN/lbcall" -u "$url" >/dev/null

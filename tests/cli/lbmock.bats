@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 # lbmock(1): the provider to rehearse against keeps what its page promises.
 #
-# Tokens are a quarter of the bytes, rounded up, and a prompt has 3 more a message and 3 for the reply;
-# the expected counts below are worked out by hand from that.
+# Tokens are those of the estimate that lbcost -e makes; the counts expected below come from there.
 
 bats_require_minimum_version 1.5.0
 
@@ -82,6 +81,15 @@ packed() {
 		'### 1' 'a game for two players' '### 2' 'a postgres database' '### 3' 'a web server'
 }
 
+# estimate BODY: the tokens of its prompt, as lbcost -e has them. tokens TEXT: those of a text.
+estimate() {
+	jq -nc --argjson b "$1" '{custom_id: "a", body: $b}' | "$LB_BIN/lbcost" -e --json --price 1,1 2>/dev/null | jq .input_tokens
+}
+
+tokens() {
+	estimate "$(jq -nc --arg t "$1" '{model: "m", input: $t}')"
+}
+
 stats() {
 	curl -sS "$url/lbmock/stats" | jq -c "$1"
 }
@@ -134,38 +142,56 @@ stats() {
 
 @test "chat: id, model, answer and usage in OpenAI's form" {
 	start
-	# 4 + 5 bytes are 3 tokens, 2 messages 6, the reply 3. "Answer to: efgh!" has 16 bytes: 4.
-	post /v1/chat/completions "$(chat 'efgh!' abcd)" | jq -e '
+	body=$(chat 'efgh!' abcd)
+	post /v1/chat/completions "$body" |
+		jq -e --argjson in "$(estimate "$body")" --argjson out "$(tokens 'Answer to: efgh!')" '
 		.object == "chat.completion" and (.id | startswith("chatcmpl-")) and .model == "m"
 		and (now - .created | fabs) < 60 and .choices[0].finish_reason == "stop"
 		and .choices[0].message == {role: "assistant", content: "Answer to: efgh!", refusal: null, annotations: []}
-		and .usage.prompt_tokens == 12 and .usage.completion_tokens == 4 and .usage.total_tokens == 16
+		and .usage.prompt_tokens == $in and .usage.completion_tokens == $out and .usage.total_tokens == $in + $out
 		and .usage.prompt_tokens_details.cached_tokens == 0
 		and .usage.completion_tokens_details.reasoning_tokens == 0 and has("system_fingerprint")'
 }
 
 @test "responses: instructions and input, in the form of the Responses API" {
 	start
-	post /v1/responses '{"model":"m","instructions":"abcd","input":"efgh!"}' | jq -e '
+	body='{"model":"m","instructions":"abcd","input":"efgh!"}'
+	post /v1/responses "$body" |
+		jq -e --argjson in "$(estimate "$body")" --argjson out "$(tokens 'Answer to: efgh!')" '
 		.object == "response" and (.id | startswith("resp_")) and .status == "completed"
 		and .error == null and .incomplete_details == null
 		and .output[0].content[0].type == "output_text"
 		and .output[0].content[0].text == "Answer to: efgh!"
-		and .usage == {input_tokens: 12, input_tokens_details: {cached_tokens: 0}, output_tokens: 4,
-			output_tokens_details: {reasoning_tokens: 0}, total_tokens: 16}'
-	post /v1/responses '{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"abcd"}]}]}' |
-		jq -e '.output[0].content[0].text == "Answer to: abcd" and .usage.input_tokens == 7'
+		and .usage == {input_tokens: $in, input_tokens_details: {cached_tokens: 0}, output_tokens: $out,
+			output_tokens_details: {reasoning_tokens: 0}, total_tokens: ($in + $out)}'
+	body='{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"abcd"}]}]}'
+	post /v1/responses "$body" | jq -e --argjson in "$(estimate "$body")" \
+		'.output[0].content[0].text == "Answer to: abcd" and .usage.input_tokens == $in'
 }
 
 @test "messages: system and blocks, in Anthropic's form" {
 	start
-	post /v1/messages '{"model":"m","max_tokens":9,"system":[{"type":"text","text":"abcd"}],
-		"messages":[{"role":"user","content":[{"type":"text","text":"efgh!"}]}]}' | jq -e '
+	body='{"model":"m","max_tokens":9,"system":[{"type":"text","text":"abcd"}],
+		"messages":[{"role":"user","content":[{"type":"text","text":"efgh!"}]}]}'
+	post /v1/messages "$body" |
+		jq -e --argjson in "$(estimate "$body")" --argjson out "$(tokens 'Answer to: efgh!')" '
 		.type == "message" and (.id | startswith("msg_")) and .role == "assistant"
 		and .content == [{type: "text", text: "Answer to: efgh!"}]
 		and .stop_reason == "end_turn" and .stop_sequence == null
-		and .usage.input_tokens == 12 and .usage.output_tokens == 4
+		and .usage.input_tokens == $in and .usage.output_tokens == $out
 		and .usage.cache_creation_input_tokens == 0 and .usage.cache_read_input_tokens == 0'
+}
+
+@test "usage follows the kind of text, as tokenizers do, and not its bytes" {
+	start
+	# Each three digits are one token; so are single letters with blanks between.
+	while IFS='|' read -r text want; do
+		[ "$(post /v1/embeddings "$(jq -nc --arg t "$text" '{model: "m", input: $t}')" | jq .usage.prompt_tokens)" = "$want" ]
+	done <<-'END'
+	123|1
+	123456789|3
+	a a a a|4
+	END
 }
 
 @test "paths work without /v1 as well; each reply has a request id of its own" {
@@ -405,30 +431,54 @@ stats() {
 	done
 }
 
+@test "--prompt-tokens: prompts count that share of their estimate, answers as before" {
+	local plain text='Is it weatherproof, and how many are in a set?'
+	start
+	plain=$(post /v1/chat/completions "$(chat "$text")" | jq -c '.usage | [.prompt_tokens, .completion_tokens]')
+	stop
+	start --prompt-tokens 250
+	post /v1/chat/completions "$(chat "$text")" | jq -e --argjson plain "$plain" '.usage |
+		.prompt_tokens == ($plain[0] * 2.5 | ceil) and .completion_tokens == $plain[1]'
+	! "$LB_BIN/lbmock" --prompt-tokens 0 2>err
+	grep -q 'expected a number from 1 to 1000' err
+}
+
 @test "the cap on tokens really cuts, between characters" {
 	start
-	# 3 tokens are 12 bytes; the 12th would be half of an e with an accent.
-	body=$(chat ééé | jq -c '. + {max_tokens: 3}')
-	post /v1/chat/completions "$body" | jq -e '.choices[0] | .finish_reason == "length" and .message.content == "Answer to: "'
-	post /v1/chat/completions "$body" | jq -e '.usage.completion_tokens == 3'
-	post /v1/chat/completions "$(chat ééé | jq -c '. + {max_completion_tokens: 2, max_tokens: 9}')" |
-		jq -e '.choices[0].message.content == "Answer t" and .usage.completion_tokens == 2'
+	whole='Answer to: ééé ñandú über'
+	for cap in 1 2 3 4 5 6; do
+		body=$(chat 'ééé ñandú über' | jq -c ". + {max_tokens: $cap}")
+		post /v1/chat/completions "$body" >answer
+		jq -e --argjson cap "$cap" '.choices[0].finish_reason == "length" and .usage.completion_tokens <= $cap' answer
+		text=$(jq -r '.choices[0].message.content' answer; echo .)
+		text=${text%??}
+		[[ $whole == "$text"* ]]
+		[ "$(tokens "$text")" -le "$cap" ]
+		[ "$(tokens "$text")" = "$(jq .usage.completion_tokens answer)" ]
+		# One character more would be one token too many.
+		longer=$(jq -rn --arg w "$whole" --arg t "$text" '$w[:($t | length) + 1]')
+		[ "$(tokens "$longer")" -gt "$cap" ]
+	done
+	# The first letter is a token, and with the second it is more than one.
+	post /v1/chat/completions "$(chat a | jq -c '. + {max_completion_tokens: 1, max_tokens: 9}')" |
+		jq -e '.choices[0].message.content == "A" and .usage.completion_tokens == 1'
 	post /v1/responses '{"model":"m","input":"a","max_output_tokens":1}' |
-		jq -e '.status == "incomplete" and .incomplete_details.reason == "max_output_tokens" and .output[0].content[0].text == "Answ"'
+		jq -e '.status == "incomplete" and .incomplete_details.reason == "max_output_tokens" and .output[0].content[0].text == "A"'
 	post /v1/messages '{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"a"}]}' |
-		jq -e '.stop_reason == "max_tokens" and .content[0].text == "Answ" and .usage.output_tokens == 1'
-	# An answer that just fits is whole: 13 bytes are 4 tokens.
-	post /v1/chat/completions "$(chat hi | jq -c '. + {max_tokens: 4}')" | jq -e '.choices[0].finish_reason == "stop"'
+		jq -e '.stop_reason == "max_tokens" and .content[0].text == "A" and .usage.output_tokens == 1'
+	# An answer that just fits is whole.
+	post /v1/chat/completions "$(chat hi | jq -c ". + {max_tokens: $(tokens 'Answer to: hi')}")" |
+		jq -e '.choices[0].finish_reason == "stop"'
 }
 
 @test "embeddings: 8 dimensions or as many as asked for, of length 1, the same for the same input" {
 	start
-	post /v1/embeddings '{"model":"m","input":["one","two","one"]}' >e
+	post /v1/embeddings '{"model":"m","input":["123","456","123"]}' >e
 	jq -e '(.data | map(.index)) == [0,1,2] and (.data | map(.embedding | length)) == [8,8,8]
 		and .data[0].embedding == .data[2].embedding and .data[0].embedding != .data[1].embedding
 		and ([.data[0].embedding[] | . * .] | add - 1 | fabs) < 1e-6
 		and .usage == {prompt_tokens: 3, total_tokens: 3}' e
-	post /v1/embeddings '{"model":"m","input":"one"}' | jq -e --slurpfile e e '.data[0].embedding == $e[0].data[0].embedding'
+	post /v1/embeddings '{"model":"m","input":"123"}' | jq -e --slurpfile e e '.data[0].embedding == $e[0].data[0].embedding'
 	post /v1/embeddings '{"model":"m","input":[1,2,3],"dimensions":5}' |
 		jq -e '(.data | length) == 1 and (.data[0].embedding | length) == 5 and .usage.prompt_tokens == 3'
 	post /v1/embeddings '{"model":"m","input":[[1,2],[3]]}' | jq -e '(.data | length) == 2 and .usage.prompt_tokens == 3'
@@ -455,16 +505,18 @@ stats() {
 
 @test "--tpm counts the input and the cap on the output; what can never fit says so" {
 	start --tpm 1000
-	# 7 tokens of prompt and 16 because there is no cap.
-	headers /v1/chat/completions "$(chat abcd)" | grep -x 'x-ratelimit-remaining-tokens: 977'
-	# 977 and what came in since are fewer than 7 + 990.
+	prompt=$(estimate "$(chat abcd)")
+	# The prompt, and 16 because there is no cap.
+	headers /v1/chat/completions "$(chat abcd)" | grep -x "x-ratelimit-remaining-tokens: $((1000 - prompt - 16))"
+	# What is left and what came in since is fewer than this.
 	body=$(chat abcd | jq -c '. + {max_tokens: 990}')
 	[ "$(code /v1/chat/completions "$body")" = 429 ]
-	jq -e '.error.type == "tokens" and (.error.message | contains("tokens per min (TPM): Limit 1000, Used") and contains("Requested 997."))' body
+	jq -e --arg n "$((prompt + 990))" '.error.type == "tokens" and (.error.message
+		| contains("tokens per min (TPM): Limit 1000, Used") and contains("Requested \($n)."))' body
 	headers /v1/chat/completions "$(chat abcd | jq -c '. + {max_tokens: 1000}')" >h
 	grep '^HTTP/1.1 429' h
 	run ! grep -i '^retry-after' h
-	[ "$(jq -r .error.message body)" = 'Request too large for m on tokens per min (TPM): Limit 1000, Requested 1007.' ]
+	[ "$(jq -r .error.message body)" = "Request too large for m on tokens per min (TPM): Limit 1000, Requested $((prompt + 1000))." ]
 }
 
 @test "Anthropic's rate limit headers tell the time of the reset" {
@@ -472,8 +524,8 @@ stats() {
 	headers /v1/messages "$(message abcd)" >h
 	grep -x 'anthropic-ratelimit-requests-limit: 60' h
 	grep -x 'anthropic-ratelimit-requests-remaining: 59' h
-	# 7 + 100 tokens of 6,000 a minute are back after 1.07 s.
-	grep -x 'anthropic-ratelimit-tokens-remaining: 5893' h
+	# 100 tokens and those of the prompt, of 6,000 a minute, are back after little more than a second.
+	grep -x "anthropic-ratelimit-tokens-remaining: $((6000 - $(estimate "$(message abcd)") - 100))" h
 	reset=$(sed -n 's/^anthropic-ratelimit-tokens-reset: //p' h)
 	[[ $reset =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z$ ]]
 	late=$(($(date -d "$reset" +%s) - $(date +%s)))
@@ -551,18 +603,20 @@ data() {
 	jq -e 'map(.sequence_number) == [range(length)]' events
 	jq -e '(map(select(.type == "response.output_text.delta").delta) | join("")) == "Answer to: some words to stream"
 		and .[-1].response.output[0].content[0].text == "Answer to: some words to stream"
-		and .[-1].response.status == "completed" and .[-1].response.usage.output_tokens == 8' events
+		and .[-1].response.status == "completed" and .[-1].response.usage.output_tokens == $out' --argjson out "$(tokens 'Answer to: some words to stream')" events
 	post /v1/responses '{"model":"m","input":"a","stream":true,"max_output_tokens":1}' >stream
 	[ "$(sed -n 's/^event: //p' stream | tail -n 1)" = response.incomplete ]
 }
 
 @test "Anthropic streams: message_start to message_stop" {
 	start
-	post /v1/messages "$(message 'some words to stream' | jq -c '. + {stream: true}')" >stream
+	body=$(message 'some words to stream' | jq -c '. + {stream: true}')
+	post /v1/messages "$body" >stream
 	[ "$(sed -n 's/^event: //p' stream | uniq | tr '\n' ' ')" = 'message_start content_block_start ping content_block_delta content_block_stop message_delta message_stop ' ]
-	data | jq -se '(map(select(.type == "content_block_delta").delta.text) | join("")) == "Answer to: some words to stream"
-		and .[0].message.usage.input_tokens == 11 and .[0].message.content == []
-		and .[-2].delta.stop_reason == "end_turn" and .[-2].usage.output_tokens == 8'
+	data | jq -se --argjson in "$(estimate "$body")" --argjson out "$(tokens 'Answer to: some words to stream')" '
+		(map(select(.type == "content_block_delta").delta.text) | join("")) == "Answer to: some words to stream"
+		and .[0].message.usage.input_tokens == $in and .[0].message.content == []
+		and .[-2].delta.stop_reason == "end_turn" and .[-2].usage.output_tokens == $out'
 }
 
 @test "a stream that is cut ends half-way, without [DONE]" {
@@ -601,10 +655,11 @@ data() {
 	[ "$(code /v1/messages "$(message abcd | jq -c '. + {metadata: {custom_id: "item-2"}, stream: true}')")" = 200 ]
 	[ "$(code /v1/chat/completions '{}')" = 400 ]
 	[ "$(wc -l <log)" -eq 3 ]
-	jq -e -s '(map(keys_unsorted) | unique) == [["t","path","model","status","fault","custom","prompt_tokens","completion_tokens","max_tokens","key","hash","stream"]]' log
+	jq -e -s '(map(keys_unsorted) | unique) == [["t","path","model","status","fault","custom","prompt_tokens","completion_tokens","max_tokens","key","hash","stream","batch"]]' log
 	jq -e -s 'all(now - .t < 60 and now - .t > -1) and all(.hash | test("^[0-9a-f]{16}$"))' log
-	jq -e -s '.[0] | .path == "/v1/chat/completions" and .model == "m" and .status == 200 and .fault == "cut"
-		and .custom == "item-1" and .prompt_tokens == 7 and .completion_tokens == 4 and .max_tokens == 50
+	jq -e -s --argjson in "$(estimate "$(chat abcd)")" --argjson out "$(tokens 'Answer to: abcd')" '.[0]
+		| .path == "/v1/chat/completions" and .model == "m" and .status == 200 and .fault == "cut"
+		and .custom == "item-1" and .prompt_tokens == $in and .completion_tokens == $out and .max_tokens == 50
 		and (.key | test("^[0-9a-f]{8}$")) and .stream == false' log
 	jq -e -s '.[1] | .path == "/v1/messages" and .fault == null and .custom == "item-2" and .key == null and .max_tokens == 100 and .stream' log
 	jq -e -s '.[2] | .status == 400 and .model == null and .prompt_tokens == 0 and .completion_tokens == 0' log
@@ -624,7 +679,7 @@ data() {
 @test "--log: a call is in it although its client died before the reply" {
 	start --log log --latency 1h
 	run -28 post /v1/chat/completions "$(chat a)" --max-time 0.2
-	jq -e '.status == 200 and .prompt_tokens == 7' log
+	jq -e '.status == 200 and .prompt_tokens > 6' log
 	stop
 	[ "$status" -eq 0 ]
 }
@@ -692,6 +747,6 @@ example() {
 	eval "$(example 3)" 3>&-
 	pid=$!
 	eval "$(example 2 | sed "s/8080/$port/")" | jq -e '.choices[0].message.content == "web"'
-	# 51 bytes are 13 tokens, and 6 for the message and the reply; "web" is 1.
-	[ "$(eval "$(example 4)")" = 20 ]
+	body=$(chat 'Classify as one of: web, database, game: a web page')
+	[ "$(eval "$(example 4)")" = $(($(estimate "$body") + $(tokens web))) ]
 }
