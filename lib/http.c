@@ -8,86 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define HEADERS_MAX 65536 /* bytes of wanted header lines of one answer */
-#define SWEEP_EVERY CLOCK_SEC
-
-static size_t on_body(char *data, size_t size, size_t n, void *context)
-{
-	struct transfer *t = context;
-
-	n *= size;
-	t->last_byte = clock_now();
-	if (n > t->http->options.max_response - t->body.length) {
-		t->too_large = true;
-		return 0;
-	}
-	buf_add(&t->body, data, n);
-	return n;
-}
-
-static size_t on_header(char *data, size_t size, size_t n, void *context)
-{
-	struct transfer *t = context;
-	const char *colon;
-
-	n *= size;
-	if (n > 5 && memcmp(data, "HTTP/", 5) == 0) {
-		buf_clear(&t->headers); /* a status line: what came before was a 1xx answer's */
-		return n;
-	}
-	colon = memchr(data, ':', n);
-	if (colon != NULL && t->headers.length + n < HEADERS_MAX &&
-	    t->http->options.wants_header(data, (size_t)(colon - data)))
-		buf_add(&t->headers, data, n);
-	return n;
-}
-
-/* libcurl sends a request again by itself when a connection that was in use before ends without an
- * answer. The first one may have been served, and billed: that is not for us to decide. */
-static int on_send(void *context, char *address, char *local, int port, int local_port)
-{
-	struct transfer *t = context;
-
-	(void)address;
-	(void)local;
-	(void)port;
-	(void)local_port;
-	t->resent = t->sent;
-	t->sent = true;
-	return t->resent ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
-}
-
-static void set_options(struct transfer *t)
-{
-	const struct http_options *o = &t->http->options;
-	CURL *e = t->easy;
-
-	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
-	curl_easy_setopt(e, CURLOPT_SHARE, t->http->share);
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_POST, 1L);
-	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
-	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, http_encoding());
-	/* Else it looks for the variables again on each request. */
-	if (!t->http->proxied)
-		curl_easy_setopt(e, CURLOPT_PROXY, "");
-	/* Answers may take minutes, after which a router may have forgotten the connection. */
-	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(o->timeout / CLOCK_MS));
-	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(o->connect_timeout / CLOCK_MS));
-	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->message);
-	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
-	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
-	http_socket_transfer(t);
-	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_send);
-	curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
-}
-
 /* Does the environment name a proxy in one of the variables that libcurl knows? */
 static bool names_proxy(void)
 {
@@ -161,14 +81,8 @@ void http_free(struct http *h)
 {
 	if (h == NULL)
 		return;
-	for (size_t i = 0; i < h->options.concurrency; i++) {
-		struct transfer *t = &h->transfers[i];
-		if (t->active)
-			curl_multi_remove_handle(t->lane->multi, t->easy);
-		curl_easy_cleanup(t->easy);
-		buf_free(&t->body);
-		buf_free(&t->headers);
-	}
+	for (size_t i = 0; i < h->options.concurrency; i++)
+		http_transfer_close(&h->transfers[i]);
 	for (size_t i = 0; i < h->lane_count; i++)
 		curl_multi_cleanup(h->lanes[i].multi);
 	curl_share_cleanup(h->share);
@@ -215,115 +129,11 @@ int64_t http_deadline(const struct http *h)
 
 void http_post(struct http *h, const struct http_request *r, void *request)
 {
-	struct transfer *t = h->free;
+	struct transfer *t = http_transfer_take(h, r, request);
 
-	h->free = t->next_free;
-	if (t->easy == NULL) {
-		t->easy = curl_easy_init();
-		if (t->easy == NULL)
-			mem_alloc(SIZE_MAX); /* ends the program: out of memory */
-		set_options(t);
-	}
-	t->request = request;
-	t->active = true;
-	t->too_large = t->stalled = t->sent = t->resent = false;
-	t->last_byte = 0;
-	t->message[0] = '\0';
-	t->started = clock_now();
-	buf_clear(&t->body);
-	buf_clear(&t->headers);
-	/* Told to speak HTTP/2 if it can, libcurl holds requests back until it knows whether they
-	 * can share the first one's connection. TLS tells that; without, only the first answer
-	 * would, which may take minutes. */
-	bool tls = strncasecmp(r->url, "https:", 6) == 0;
-	curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION,
-			 tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(t->easy, CURLOPT_URL, r->url);
-	curl_easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, r->socket);
-	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, http_headers_list(r->headers));
 	curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, r->body.at);
 	curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.length);
-	t->refused = curl_multi_add_handle(t->lane->multi, t->easy) != CURLM_OK;
-	if (t->refused)
-		h->any_refused = true;
-	if (h->in_flight++ == 0)
-		h->next_sweep = t->started + SWEEP_EVERY;
-}
-
-/* libcurl's error as one of ours; lb-record(5) lists them. */
-static const char *error_code(const struct transfer *t, CURLcode result)
-{
-	if (t->too_large)
-		return "response_too_large";
-	if (t->stalled)
-		return "timeout";
-	if (t->resent)
-		return "connection_lost";
-	switch (result) {
-	case CURLE_OPERATION_TIMEDOUT:
-		return "timeout";
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return "resolve_failed";
-	case CURLE_COULDNT_CONNECT:
-		return "connect_failed";
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CACERT_BADFILE:
-		return "tls_failed";
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
-	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
-	case CURLE_HTTP2:
-	case CURLE_HTTP2_STREAM:
-		return "connection_lost";
-	case CURLE_ABORTED_BY_CALLBACK:
-		return "cancelled";
-	default:
-		return "transport_error";
-	}
-}
-
-static const char *error_message(const struct transfer *t, CURLcode result)
-{
-	if (t->too_large)
-		return "the response is larger than --max-response";
-	if (t->stalled)
-		return "the response stalled";
-	if (t->resent)
-		return "the connection was closed before an answer came";
-	if (result == CURLE_ABORTED_BY_CALLBACK)
-		return "interrupted before an answer came";
-	return t->message[0] != '\0' ? t->message : curl_easy_strerror(result);
-}
-
-/* A transfer has ended: report it, and put it back. */
-static void finish(struct transfer *t, CURLcode result, int64_t now)
-{
-	struct http *h = t->http;
-	struct http_reply reply = {.elapsed = now - t->started};
-	const char *type = NULL;
-
-	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &reply.status);
-	curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
-	reply.type = type != NULL ? type : "";
-	curl_multi_remove_handle(t->lane->multi, t->easy);
-	if (result != CURLE_OK) {
-		reply.error = error_code(t, result);
-		reply.message = error_message(t, result);
-	}
-	reply.body = (struct json_span){t->body.data, t->body.length};
-	reply.headers = (struct json_span){t->headers.data, t->headers.length};
-	t->active = false;
-	h->in_flight--;
-	h->done(h->context, t->request, &reply);
-	/* A large answer's memory does not stay. */
-	if (t->body.capacity > 65536)
-		buf_free(&t->body);
-	t->next_free = h->free;
-	h->free = t;
+	http_transfer_launch(t);
 }
 
 static void collect(struct lane *lane, int64_t now)
@@ -337,21 +147,20 @@ static void collect(struct lane *lane, int64_t now)
 			continue;
 		CURLcode result = message->data.result;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
-		finish(t, result, now);
+		http_transfer_finish(t, result, now);
 	}
 }
 
-/* Answers that have begun and then stopped coming. */
+/* Answers that have begun and then stopped coming, and files that no longer move. */
 static void sweep(struct http *h, int64_t now)
 {
 	h->next_sweep = now + SWEEP_EVERY;
 	for (size_t i = 0; i < h->options.concurrency; i++) {
 		struct transfer *t = &h->transfers[i];
-		if (!t->active || t->last_byte == 0 ||
-		    now - t->last_byte < h->options.stall_timeout)
+		if (!t->active || t->last_byte == 0 || now - t->last_byte < http_send_patience(t))
 			continue;
 		t->stalled = true;
-		finish(t, CURLE_OPERATION_TIMEDOUT, now);
+		http_transfer_finish(t, CURLE_OPERATION_TIMEDOUT, now);
 	}
 }
 
@@ -361,7 +170,7 @@ static void fail_transfers(struct http *h, const struct lane *broken)
 	for (size_t i = 0; i < h->options.concurrency; i++) {
 		struct transfer *t = &h->transfers[i];
 		if (t->active && (t->refused || t->lane == broken))
-			finish(t, CURLE_FAILED_INIT, clock_now());
+			http_transfer_finish(t, CURLE_FAILED_INIT, clock_now());
 	}
 	h->any_refused = false;
 }
@@ -412,5 +221,6 @@ void http_cancel(struct http *h)
 {
 	for (size_t i = 0; i < h->options.concurrency; i++)
 		if (h->transfers[i].active)
-			finish(&h->transfers[i], CURLE_ABORTED_BY_CALLBACK, clock_now());
+			http_transfer_finish(&h->transfers[i], CURLE_ABORTED_BY_CALLBACK,
+					     clock_now());
 }

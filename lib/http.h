@@ -1,5 +1,5 @@
 /*
- * http: many POST requests at a time over libcurl; the only module that knows it.
+ * http: many requests at a time over libcurl; the only module that knows it.
  *
  * libcurl looks for a connection to use again one by one among those to the same host, on every
  * request; so the requests are spread over several multi handles ("lanes") of HTTP_LANE transfers
@@ -35,14 +35,47 @@ struct http_request {
 	struct json_span body;              /* must stay until the reply */
 };
 
+enum http_method { HTTP_POST, HTTP_GET, HTTP_DELETE };
+
+/* A plain field of a form. */
+struct http_field {
+	const char *name, *value;
+};
+
+/* Part of a file, to be sent as the body. */
+struct http_upload {
+	int fd;                 /* its own offset is neither used nor moved */
+	int64_t offset, length; /* bytes */
+
+	/* NULL: the bytes are the body. Else the body is multipart/form-data, the bytes are in the
+	 * field of this name, and the other fields stand before it. */
+	const char *name;
+	const char *filename, *type; /* that field's file name and Content-Type */
+	const struct http_field *fields;
+	size_t field_count;
+};
+
+/* What makes a request more than a POST of bytes in memory; zeroed it adds nothing. */
+struct http_extra {
+	enum http_method method;
+	const struct http_upload *upload; /* sent instead of the body; must stay until the reply */
+	bool save; /* write the body of a 2xx answer to save_fd as it comes */
+	int save_fd;
+	int64_t save_most; /* bytes, decoded; instead of max_response */
+};
+
 struct http_reply {
-	const char *error;   /* NULL when an answer came in whole; else a code: "timeout", ... */
-	const char *message; /* ...and what happened */
-	long status;         /* of the answer, 0 if none came */
+	/* NULL when an answer came in whole; else a code: "timeout", ... Of a file here that could
+	 * not be read or written it is "file_failed". */
+	const char *error;
+	const char *message;      /* ...and what happened */
+	int file_errno;           /* of "file_failed"; 0 if the file was shorter than its upload */
+	long status;              /* of the answer, 0 if none came */
 	struct json_span headers; /* the wanted header lines, each with its CR LF */
 	struct json_span body;
 	const char *type; /* Content-Type, "" if none */
 	int64_t elapsed;  /* ns */
+	int64_t saved;    /* bytes written to save_fd, also when what came was not all */
 };
 
 /* Called once for each request, when it has ended; what reply points to is valid until it returns.
@@ -58,6 +91,17 @@ void http_free(struct http *h);
 
 /* Start a request. There must be room. `request` goes to done. */
 void http_post(struct http *h, const struct http_request *r, void *request);
+
+/*
+ * As http_post, with more to it. The length of an upload is told beforehand, and no leave to send
+ * it is asked for ("Expect"). While a file's bytes move, in either direction, `timeout` does not
+ * count, only stall_timeout; between the last byte sent and the first one received, `timeout` does.
+ * An answer of 400 and above to an upload counts as whole even if the connection ends within it.
+ * GET, DELETE and forms leave out the Content-Type of headers. A GET or DELETE may be sent again
+ * when a connection ends before an answer; a POST never is.
+ */
+void http_send(struct http *h, const struct http_request *r, const struct http_extra *extra,
+	       void *request);
 
 /* How many more requests there is room for, and how many are in flight. */
 size_t http_room(const struct http *h);

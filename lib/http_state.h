@@ -3,11 +3,16 @@
 #define HTTP_STATE_H
 
 #include "buf.h"
+#include "clock.h"
 #include "http.h"
 #include "poller.h"
 
 #include <curl/curl.h>
 #include <stdbool.h>
+
+#define SWEEP_EVERY CLOCK_SEC
+
+struct sending;
 
 /* A multi handle. */
 struct lane {
@@ -22,6 +27,7 @@ struct transfer {
 	struct lane *lane;
 	CURL *easy;
 	void *request;
+	struct sending *sending; /* of http_send; NULL for a plain POST */
 	struct buf body, headers;
 	int64_t started, last_byte; /* last_byte is 0 until the body begins */
 	bool active, too_large, stalled;
@@ -55,6 +61,28 @@ struct http {
 	bool proxied; /* the environment names a proxy */
 	bool any_refused;
 };
+
+/* Take a free transfer for a request and set what all have. There must be one. */
+struct transfer *http_transfer_take(struct http *h, const struct http_request *r, void *request);
+
+/* Let libcurl have it, once all is set. */
+void http_transfer_launch(struct transfer *t);
+
+/* What libcurl calls with a piece of the body: gather it in memory. */
+size_t http_transfer_body(char *data, size_t size, size_t n, void *context);
+
+/* A transfer has ended: report it, and put it back. */
+void http_transfer_finish(struct transfer *t, CURLcode result, int64_t now);
+
+/* Free what a transfer holds, abandoning it. */
+void http_transfer_close(struct transfer *t);
+
+/* The most time that may pass without a byte, ns, once t->last_byte is set. */
+int64_t http_send_patience(const struct transfer *t);
+
+/* For a transfer with `sending`: add to the reply what it knows; free it. */
+void http_send_report(const struct transfer *t, struct http_reply *reply);
+void http_send_free(struct transfer *t);
 
 /* Have libcurl tell this lane's sockets and timers. */
 void http_socket_lane(struct lane *lane);

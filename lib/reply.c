@@ -59,6 +59,8 @@ static void join_lines(struct reply *r)
 {
 	struct json_span json = r->json;
 
+	if (json.at == NULL)
+		return;
 	if (memchr(json.at, '\n', json.length) == NULL &&
 	    memchr(json.at, '\r', json.length) == NULL)
 		return;
@@ -66,20 +68,20 @@ static void join_lines(struct reply *r)
 	r->json = text_of(&r->body);
 }
 
-static bool is_success(const struct http_reply *reply)
+static bool is_success(long status)
 {
-	return reply->status >= 200 && reply->status < 300;
+	return status >= 200 && status < 300;
 }
 
 /* An answer without a code of its own gets its status as one. */
-static void set_http_error(struct reply *r, const struct http_reply *reply)
+static void set_http_error(struct reply *r, long status)
 {
-	bool redirect = reply->status >= 300 && reply->status < 400;
+	bool redirect = status >= 300 && status < 400;
 
 	if (r->code.length == 0)
-		buf_addf(&r->code, "http_%ld", reply->status);
+		buf_addf(&r->code, "http_%ld", status);
 	if (r->message.length == 0)
-		buf_addf(&r->message, "HTTP status %ld%s", reply->status,
+		buf_addf(&r->message, "HTTP status %ld%s", status,
 			 redirect ? "; redirects are not followed" : "");
 }
 
@@ -90,55 +92,70 @@ static void judge_raw(struct reply *r, const struct http_reply *reply)
 	r->raw = reply->body.at != NULL ? reply->body : JSON_LITERAL("");
 	if (r->code.length > 0)
 		return; /* a broken stream has said so */
-	if (is_success(reply))
+	if (is_success(reply->status))
 		set_error(r, "bad_response", "the response is not JSON");
 	else
-		set_http_error(r, reply);
+		set_http_error(r, reply->status);
 }
 
-/* The error of an answer that came in whole; no code if it is a good one. */
+/* The error of an answer, given whether there is one; no code if it is a good one. */
+static void judge_json(struct reply *r, long status, bool carries)
+{
+	if (!is_success(status))
+		set_http_error(r, status);
+	else if (!carries)
+		buf_clear(&r->code);
+	else if (r->code.length == 0)
+		buf_adds(&r->code, "error_in_response");
+	if (carries && r->message.length == 0)
+		buf_adds(&r->message, "the response has an error");
+	join_lines(r);
+}
+
+/* The same for an answer that came in whole over HTTP. */
 static void judge(struct reply *r, const struct http_reply *reply)
 {
 	struct json_member members[PROVIDER_MEMBERS];
 
 	provider_members(members);
-	if (!take_body(r, reply, members)) {
+	if (take_body(r, reply, members))
+		judge_json(r, reply->status,
+			   provider_error(r->json, members, &r->code, &r->message));
+	else
 		judge_raw(r, reply);
-		return;
-	}
-	bool carries = provider_error(r->json, members, &r->code, &r->message);
-	if (!is_success(reply))
-		set_http_error(r, reply);
-	else if (!carries)
-		buf_clear(&r->code);
-	else if (r->code.length == 0 && r->message.length == 0)
-		set_error(r, "error_in_response", "the response has an error");
-	else if (r->code.length == 0)
-		buf_adds(&r->code, "error_in_response");
-	join_lines(r);
+}
+
+/* The response, before and behind its request_id. */
+static void begin_response(struct reply *r, long status)
+{
+	buf_adds(&r->response, "{\"status_code\":");
+	buf_addn(&r->response, (uint64_t)status);
+	buf_adds(&r->response, ",\"request_id\":");
+}
+
+static void end_response(struct reply *r)
+{
+	buf_adds(&r->response, ",\"body\":");
+	if (r->json.at != NULL)
+		buf_add(&r->response, r->json.at, r->json.length);
+	else
+		buf_adds(&r->response, "null");
+	buf_addc(&r->response, '}');
 }
 
 static void make_response(struct reply *r, const struct http_reply *reply)
 {
-	struct buf *out = &r->response;
 	struct json_span headers = reply->headers;
 	struct json_span id = provider_header(headers.at, headers.length, "x-request-id");
 
 	if (id.at == NULL)
 		id = provider_header(headers.at, headers.length, "request-id");
-	buf_adds(out, "{\"status_code\":");
-	buf_addn(out, (uint64_t)reply->status);
-	buf_adds(out, ",\"request_id\":");
+	begin_response(r, reply->status);
 	if (id.at != NULL)
-		json_quote(out, id.at, id.length);
+		json_quote(&r->response, id.at, id.length);
 	else
-		buf_adds(out, "null");
-	buf_adds(out, ",\"body\":");
-	if (r->json.at != NULL)
-		buf_add(out, r->json.at, r->json.length);
-	else
-		buf_adds(out, "null");
-	buf_addc(out, '}');
+		buf_adds(&r->response, "null");
+	end_response(r);
 }
 
 static void make_error(struct reply *r)
@@ -175,20 +192,13 @@ static void start(struct reply *r)
 	r->retry_after = -1;
 }
 
-void reply_result(struct reply *r, struct buf *out, const struct record *request,
-		  const struct http_reply *reply, struct json_span id, int64_t wall)
+/* Append the result, with response and judgement made. */
+static void make_result(struct reply *r, struct buf *out, const struct record *request,
+			struct json_span id, const struct json_edit *lb_edits, size_t lb_count)
 {
-	struct json_edit edits[3], lb_edits[2];
-	size_t count = 0, lb_count = 0;
+	struct json_edit edits[3];
+	size_t count = 0;
 
-	start(r);
-	if (reply->error != NULL) {
-		set_error(r, reply->error, reply->message);
-		buf_adds(&r->response, "null");
-	} else {
-		judge(r, reply);
-		make_response(r, reply);
-	}
 	r->failed = r->code.length > 0;
 	if (r->failed)
 		make_error(r);
@@ -198,13 +208,76 @@ void reply_result(struct reply *r, struct buf *out, const struct record *request
 		edits[count++] = (struct json_edit){"id", id};
 	edits[count++] = (struct json_edit){"response", text_of(&r->response)};
 	edits[count++] = (struct json_edit){"error", text_of(&r->error)};
+	record_set(out, request, edits, count, lb_edits, lb_count);
+}
+
+void reply_result(struct reply *r, struct buf *out, const struct record *request,
+		  const struct http_reply *reply, struct json_span id, int64_t wall)
+{
+	struct json_edit lb_edits[2];
+	size_t lb_count = 0;
+
+	start(r);
+	if (reply->error != NULL) {
+		set_error(r, reply->error, reply->message);
+		buf_adds(&r->response, "null");
+	} else {
+		judge(r, reply);
+		make_response(r, reply);
+	}
 	buf_addn(&r->ms, (uint64_t)(reply->elapsed + CLOCK_MS / 2) / (uint64_t)CLOCK_MS);
 	lb_edits[lb_count++] = (struct json_edit){"ms", text_of(&r->ms)};
 	if (provider_ratelimit(&r->ratelimit, reply->headers.at, reply->headers.length, wall)) {
 		lb_edits[lb_count++] = (struct json_edit){"ratelimit", text_of(&r->ratelimit)};
 		json_number(json_get(text_of(&r->ratelimit), "retry_after"), &r->retry_after);
 	}
-	record_set(out, request, edits, count, lb_edits, lb_count);
+	make_result(r, out, request, id, lb_edits, lb_count);
+}
+
+/* What is said beside a response: {"code","message"}, or what a server that gave no response body
+ * would have put into one; or only words. Returns whether it is an error. */
+static bool take_error(struct reply *r, struct json_span error)
+{
+	struct json_span code = json_get(error, "code");
+
+	if (provider_error(error, NULL, &r->code, &r->message))
+		return true;
+	if (json_type(code) == JSON_STRING)
+		json_unescape(&r->code, code);
+	if (json_type(error) == JSON_STRING)
+		json_unescape(&r->message, error);
+	return json_is_set(error) && error.at[0] != 'f';
+}
+
+void reply_batched(struct reply *r, struct buf *out, const struct record *request,
+		   const struct reply_batched *answer, struct json_span id)
+{
+	struct json_edit batch = {"batch", JSON_LITERAL("true")};
+	bool carries = false;
+
+	start(r);
+	if (json_is_set(answer->body)) {
+		r->json = answer->body;
+		carries = provider_error(r->json, NULL, &r->code, &r->message);
+	}
+	if (!carries)
+		carries = take_error(r, answer->error);
+	if (r->json.at == NULL && !carries && (answer->status == 0 || is_success(answer->status))) {
+		set_error(r, "bad_response", "the batch's results have no answer to the request");
+		carries = true;
+	}
+	judge_json(r, answer->status != 0 ? answer->status : 200, carries);
+	if (answer->status != 0) {
+		begin_response(r, answer->status);
+		if (answer->request_id.at != NULL)
+			buf_add(&r->response, answer->request_id.at, answer->request_id.length);
+		else
+			buf_adds(&r->response, "null");
+		end_response(r);
+	} else {
+		buf_adds(&r->response, "null");
+	}
+	make_result(r, out, request, id, &batch, 1);
 }
 
 void reply_free(struct reply *r)

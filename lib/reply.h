@@ -1,4 +1,5 @@
-/* reply: the result record that an HTTP reply makes of a request. */
+/* reply: the result record that an HTTP reply, or a line of a batch's results, makes of a request.
+ */
 #ifndef REPLY_H
 #define REPLY_H
 
@@ -29,6 +30,18 @@ struct reply {
  */
 void reply_result(struct reply *r, struct buf *out, const struct record *request,
 		  const struct http_reply *reply, struct json_span id, int64_t wall);
+
+/* An answer from a batch's results: values of checked JSON. */
+struct reply_batched {
+	long status;                 /* 0: there was no response */
+	struct json_span request_id; /* at NULL if unknown */
+	struct json_span body;       /* at NULL or null if there is none */
+	struct json_span error; /* what is said beside the response; at NULL or null: nothing */
+};
+
+/* As reply_result, with the same codes and messages for the same errors; lb gets batch. */
+void reply_batched(struct reply *r, struct buf *out, const struct record *request,
+		   const struct reply_batched *answer, struct json_span id);
 
 void reply_free(struct reply *r);
 

@@ -5,6 +5,7 @@
  * Output: for each request its result, as it comes in, or with -k in input order.
  * State: none.
  */
+#include "access.h"
 #include "buf.h"
 #include "cli.h"
 #include "clock.h"
@@ -28,7 +29,6 @@
 
 #define REST_AFTER_429 (5 * CLOCK_SEC)
 #define REST_AFTER_401 (600 * CLOCK_SEC)
-#define STALL_TIMEOUT  (120 * CLOCK_SEC)
 /* After an answer that there is no credit left, so that who reads the results can stop us. */
 #define QUOTA_PAUSE (CLOCK_SEC / 4)
 
@@ -45,17 +45,11 @@ struct call {
 
 struct lbcall {
 	struct cli_shared shared;
-	struct http_options http_options;
-	struct credentials_options credential_options;
-	const char *base_url;
-	char **origins;
-	size_t origin_count;
+	struct access access;
 	bool keep_order, dry_run;
 
 	struct stage *stage;
 	struct http *http;
-	struct target_table *targets;
-	struct credentials *credentials;
 	struct call *calls, *free_calls;
 	struct buf result;
 	struct reply reply;
@@ -66,69 +60,12 @@ struct lbcall {
 	int64_t pause;    /* no request is begun before, clock_now time */
 };
 
-enum { OPT_AUTH = CLI_LONG, OPT_ORIGIN, OPT_TIMEOUT, OPT_CONNECT, OPT_MAX_RESPONSE };
-
 static const struct cli_option options[] = {
     {'c', "concurrency", "N", "requests in flight, 1 to 10000 (20)"},
     {'k', "keep-order", NULL, "write results in input order"},
-    {'u', "base-url", "URL", "where paths go: http(s)://HOST[/PATH] or unix:/PATH"},
-    {'K', "key-env", "NAME[,NAME...]", "variables that hold API keys, used in turn"},
-    {OPT_AUTH, "auth", "KIND", "bearer, x-api-key, api-key or none"},
-    {'H', "header", "LINE", "add 'Name: value', or the lines of @FILE"},
-    {OPT_ORIGIN, "allow-origin", "URL", "allow records to name this scheme://host:port"},
-    {OPT_TIMEOUT, "timeout", "TIME", "for a whole request (600s)"},
-    {OPT_CONNECT, "connect-timeout", "TIME", "for connecting (10s)"},
-    {OPT_MAX_RESPONSE, "max-response", "SIZE", "largest response body, decoded (64M)"},
+    ACCESS_OPTIONS,
     {'n', "dry-run", NULL, "print the HTTP requests, keys masked, and send none"},
 };
-
-static void add_header(struct lbcall *t, const char *line)
-{
-	struct credentials_options *c = &t->credential_options;
-	const char *mistake = credentials_check(line);
-
-	if (mistake != NULL)
-		cli_misuse("-H: %s", mistake);
-	c->extra = mem_resize(c->extra, c->extra_count + 1, sizeof *c->extra);
-	c->extra[c->extra_count++] = mem_copy(line, strlen(line));
-}
-
-static void add_headers(struct lbcall *t, const char *argument)
-{
-	struct buf text = {0};
-	char *rest, *line;
-
-	if (argument[0] != '@') {
-		add_header(t, argument);
-		return;
-	}
-	cli_text("-H", argument, &text);
-	rest = buf_string(&text);
-	while ((line = strtok_r(rest, "\r\n", &rest)) != NULL)
-		add_header(t, line);
-	buf_free(&text);
-}
-
-static void set_auth(struct lbcall *t, const char *kind)
-{
-	static const char *const kinds[] = {"bearer", "x-api-key", "api-key", "none"};
-
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (strcmp(kind, kinds[i]) == 0)
-			t->credential_options.auth = kinds[i];
-	if (t->credential_options.auth == NULL)
-		cli_misuse("--auth wants bearer, x-api-key, api-key or none, not '%s'", kind);
-}
-
-/* A timeout. To libcurl 0 is none at all. */
-static int64_t timeout_option(const char *option, const char *argument)
-{
-	int64_t time = cli_duration(option, argument);
-
-	if (time < CLOCK_MS)
-		cli_misuse("%s wants at least 1ms, not '%s'", option, argument);
-	return time;
-}
 
 static void set_option(void *context, int id, char *argument)
 {
@@ -136,39 +73,16 @@ static void set_option(void *context, int id, char *argument)
 
 	switch (id) {
 	case 'c':
-		t->http_options.concurrency = (size_t)cli_count("-c", argument, 1, 10000);
+		t->access.http.concurrency = (size_t)cli_count("-c", argument, 1, 10000);
 		break;
 	case 'k':
 		t->keep_order = true;
 		break;
-	case 'u':
-		t->base_url = argument;
-		break;
-	case 'K':
-		t->credential_options.key_names = argument;
-		break;
-	case OPT_AUTH:
-		set_auth(t, argument);
-		break;
-	case 'H':
-		add_headers(t, argument);
-		break;
-	case OPT_ORIGIN:
-		t->origins = mem_resize(t->origins, t->origin_count + 1, sizeof *t->origins);
-		t->origins[t->origin_count++] = argument;
-		break;
-	case OPT_TIMEOUT:
-		t->http_options.timeout = timeout_option("--timeout", argument);
-		break;
-	case OPT_CONNECT:
-		t->http_options.connect_timeout = timeout_option("--connect-timeout", argument);
-		break;
-	case OPT_MAX_RESPONSE:
-		t->http_options.max_response =
-		    (size_t)cli_size("--max-response", argument, 1, 256 << 20);
-		break;
 	case 'n':
 		t->dry_run = true;
+		break;
+	default:
+		access_set(&t->access, id, argument);
 		break;
 	}
 }
@@ -217,7 +131,7 @@ static void print_request(struct lbcall *t, const struct record *r, uint64_t seq
 		n -= m;
 	buf_clear(out);
 	buf_addf(out, "POST %s HTTP/1.1\nHost: %.*s\n", path != NULL ? path : "/", (int)n, host);
-	credentials_describe(t->credentials, target, out);
+	credentials_describe(t->access.credentials, target, out);
 	buf_addf(out, "Content-Length: %zu\n\n", r->body.length);
 	buf_add(out, r->body.at, r->body.length);
 	buf_addc(out, '\n');
@@ -229,7 +143,7 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 		       const void *note, size_t note_length)
 {
 	struct lbcall *t = context;
-	const struct target *target = target_find(t->targets, r->url, r->params);
+	const struct target *target = target_find(t->access.targets, r->url, r->params);
 	size_t key;
 
 	(void)s;
@@ -248,9 +162,9 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 		return;
 	}
 	const struct http_headers *headers =
-	    credentials_pick(t->credentials, target, clock_now(), &key);
+	    credentials_pick(t->access.credentials, target, clock_now(), &key);
 	if (headers == NULL) {
-		const char *name = credentials_names(t->credentials, target->style);
+		const char *name = credentials_names(t->access.credentials, target->style);
 		if (!t->key_missing)
 			msg_warn("no API key: set %s, or have another server's URL with -u", name);
 		t->key_missing = true;
@@ -287,7 +201,7 @@ static void heed_failure(struct lbcall *t, const struct call *call, long status)
 		int64_t rest = status == 401 ? REST_AFTER_401 : REST_AFTER_429;
 		if (t->reply.retry_after >= 0 && t->reply.retry_after < 86400)
 			rest = (int64_t)(t->reply.retry_after * (double)CLOCK_SEC);
-		credentials_rest(t->credentials, call->style, call->key, now + rest);
+		credentials_rest(t->access.credentials, call->style, call->key, now + rest);
 	}
 	if (provider_classify(status, json_get(result, "error"), body, -1) == PROVIDER_QUOTA)
 		t->pause = now + QUOTA_PAUSE;
@@ -387,23 +301,11 @@ static void make_id_prefix(struct lbcall *t)
 
 static void open_all(struct lbcall *t)
 {
-	char *error = NULL;
 	const char *reason;
 
-	raise_file_limit(t->http_options.concurrency);
-	t->targets = target_new(t->base_url, getenv("OPENAI_BASE_URL"),
-				getenv("ANTHROPIC_BASE_URL"), &error);
-	if (t->targets == NULL)
-		msg_die(STATUS_USAGE, "%s", error);
-	for (size_t i = 0; i < t->origin_count; i++)
-		if (target_allow(t->targets, t->origins[i]) < 0)
-			msg_die(STATUS_USAGE, "--allow-origin wants scheme://host[:port], not '%s'",
-				t->origins[i]);
-	t->credentials = credentials_new(&t->credential_options, &error);
-	if (t->credentials == NULL)
-		msg_die(STATUS_USAGE, "%s", error);
-	t->http_options.wants_header = provider_wants_header;
-	t->http = http_new(&t->http_options, on_done, t, &reason);
+	raise_file_limit(t->access.http.concurrency);
+	access_open(&t->access);
+	t->http = http_new(&t->access.http, on_done, t, &reason);
 	if (t->http == NULL)
 		msg_die(STATUS_SYSTEM, "%s", reason);
 	make_id_prefix(t);
@@ -413,17 +315,12 @@ static void close_all(struct lbcall *t)
 {
 	stage_free(t->stage);
 	http_free(t->http);
-	credentials_free(t->credentials);
-	target_free(t->targets);
+	access_free(&t->access);
 	for (struct call *call = t->calls, *next; call != NULL; call = next) {
 		next = call->next;
 		buf_free(&call->line);
 		free(call);
 	}
-	for (size_t i = 0; i < t->credential_options.extra_count; i++)
-		free(t->credential_options.extra[i]);
-	free(t->credential_options.extra);
-	free(t->origins);
 	buf_free(&t->result);
 	buf_free(&t->id);
 	reply_free(&t->reply);
@@ -438,15 +335,11 @@ int main(int argc, char **argv)
 	    .count = sizeof options / sizeof *options,
 	    .set = set_option,
 	};
-	struct lbcall t = {
-	    .http_options = {.concurrency = 20,
-			     .timeout = 600 * CLOCK_SEC,
-			     .connect_timeout = 10 * CLOCK_SEC,
-			     .stall_timeout = STALL_TIMEOUT,
-			     .max_response = (size_t)64 << 20},
-	};
+	struct lbcall t = {0};
 	struct stage_jobs jobs = {.request = on_request, .other = on_other};
 
+	access_init(&t.access);
+	t.access.http.concurrency = 20;
 	int operand = cli_start(argc, argv, &tool, &t, &t.shared);
 	if (operand < argc)
 		cli_misuse("unexpected operand '%s': lbcall reads stdin and wraps no command",
