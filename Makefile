@@ -9,8 +9,9 @@
 #   fuzz             each fuzz target for FUZZ_SECONDS (needs clang)
 #   bench            the figures, as a table
 #   lint, format     layers, prefixes, scripts, man pages, style; clang-format in place
-#   install          to DESTDIR, BINDIR, MANDIR and SHAREDIR; uninstall takes it away again
-#   dist             a tar file of the committed state
+#   install          below PREFIX in DESTDIR; uninstall takes it away again
+#   dist             a tar file of the committed state, in build
+#   deb              a Debian package of the files as they are, in build
 #   clean
 #
 # BUILD=dir builds elsewhere; WERROR=1 makes warnings errors; FILTER=text runs those test files only whose
@@ -21,6 +22,10 @@ PREFIX = /usr/local
 BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
 SHAREDIR = $(PREFIX)/share/lb
+DOCDIR = $(PREFIX)/share/doc/lb
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 BUILD = build
 FUZZ_SECONDS = 60
 
@@ -42,6 +47,10 @@ LB_LDFLAGS =
 TOOLS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 MOCK := $(if $(wildcard contrib/lbmock/*.c),lbmock)
 PROGRAMS := $(addprefix $(BUILD)/bin/,$(TOOLS) $(MOCK))
+BASH_FILES := $(PROGRAMS:$(BUILD)/bin/%=$(BUILD)/share/bash-completion/completions/%)
+ZSH_FILES := $(PROGRAMS:$(BUILD)/bin/%=$(BUILD)/share/zsh/site-functions/_%)
+FISH_FILES := $(PROGRAMS:$(BUILD)/bin/%=$(BUILD)/share/fish/vendor_completions.d/%.fish)
+SHARED := $(BUILD)/share/lb/prices.json $(BASH_FILES) $(ZSH_FILES) $(FISH_FILES)
 LIB_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 MOCK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard contrib/lbmock/*.c))
 
@@ -53,7 +62,7 @@ AIDS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cli/*.c))
 BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZ_DRIVER = $(BUILD)/tests/fuzz/driver.o
 
-all: $(PROGRAMS) $(BUILD)/share/lb/prices.json
+all: $(PROGRAMS) $(SHARED)
 
 # Who links what. libjq comes without a .pc file. Tests get all of it: the linker leaves out what the
 # one module that a test is about does not use.
@@ -67,6 +76,7 @@ $(BUILD)/bin/lbchunk: LIBS = $(JQ) $(CRYPTO)
 $(BUILD)/bin/lbcheckpoint: LIBS = $(JQ) $(CRYPTO)
 $(BUILD)/bin/lbretry: LIBS = $(JQ)
 $(BUILD)/bin/lbcall: LIBS = $(CURL)
+$(BUILD)/bin/lbbatch: LIBS = $(CURL) $(CRYPTO)
 $(BUILD)/bin/lbcache: LIBS = $(SQLITE) $(JQ) $(CRYPTO)
 $(BUILD)/bin/lbcost: LIBS = $(SQLITE)
 $(BUILD)/bin/lbmock: LIBS = $(MICROHTTPD) -lm
@@ -82,11 +92,22 @@ $(PROGRAMS) $(UNIT) $(FUZZ) $(AIDS) $(BENCH): $(BUILD)/liblb.a
 	$(CC) $(LB_CFLAGS) $(CFLAGS) $(LB_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/liblb.a \
 	    $(LIBS) $(LDLIBS)
 
-# lbcost looks for its prices beside the directory it stands in, here as where it is installed.
-$(BUILD)/bin/lbcost: | $(BUILD)/share/lb/prices.json
+# They look for prices beside the directory they stand in, here as where they are installed.
+$(BUILD)/bin/lbchunk $(BUILD)/bin/lbcost: | $(BUILD)/share/lb/prices.json
 $(BUILD)/share/lb/prices.json: contrib/prices.json
 	@mkdir -p $(@D)
 	cp $< $@
+
+# What shells know of the options is what the programs say of them.
+$(BASH_FILES): $(BUILD)/share/bash-completion/completions/%: $(BUILD)/bin/% contrib/completions/generate
+	@mkdir -p $(@D)
+	contrib/completions/generate bash $< >$@
+$(ZSH_FILES): $(BUILD)/share/zsh/site-functions/_%: $(BUILD)/bin/% contrib/completions/generate
+	@mkdir -p $(@D)
+	contrib/completions/generate zsh $< >$@
+$(FISH_FILES): $(BUILD)/share/fish/vendor_completions.d/%.fish: $(BUILD)/bin/% contrib/completions/generate
+	@mkdir -p $(@D)
+	contrib/completions/generate fish $< >$@
 
 # Made anew, so that nothing stays in it of a source that is gone; and in one step.
 $(BUILD)/liblb.a: $(LIB_OBJECTS)
@@ -111,7 +132,7 @@ check:
 	contrib/deps build test
 	+@$(MAKE) --no-print-directory check-built
 
-test-programs: $(PROGRAMS) $(BUILD)/share/lb/prices.json $(UNIT) $(FUZZ) $(AIDS)
+test-programs: $(PROGRAMS) $(SHARED) $(UNIT) $(FUZZ) $(AIDS)
 
 check-built: test-programs
 	@tests/run $(BUILD) $(FILTER)
@@ -153,32 +174,49 @@ lint: $(LIB_OBJECTS)
 format:
 	clang-format -i $$(find lib tools contrib tests -name '*.[ch]')
 
+# What goes where, with which mode: once, for put and for take.
+PAGES := $(wildcard man/*.[157])
+RECIPES := $(wildcard contrib/recipes/*)
+define each
+	$(call $(1),755,$(BINDIR),$(PROGRAMS))
+	$(call $(1),644,$(MANDIR)/man1,$(filter %.1,$(PAGES)))
+	$(call $(1),644,$(MANDIR)/man5,$(filter %.5,$(PAGES)))
+	$(call $(1),644,$(MANDIR)/man7,$(filter %.7,$(PAGES)))
+	$(call $(1),644,$(SHAREDIR),contrib/prices.json)
+	$(call $(1),755,$(SHAREDIR)/recipes,$(filter-out %.service %.timer,$(RECIPES)))
+	$(call $(1),644,$(SHAREDIR)/recipes,$(filter %.service %.timer,$(RECIPES)))
+	$(call $(1),644,$(DOCDIR),README.md LICENSE)
+	$(call $(1),644,$(BASHDIR),$(BASH_FILES))
+	$(call $(1),644,$(ZSHDIR),$(ZSH_FILES))
+	$(call $(1),644,$(FISHDIR),$(FISH_FILES))
+endef
+put = $(INSTALL) -d "$(DESTDIR)$(2)" && $(INSTALL) -m $(1) $(3) "$(DESTDIR)$(2)"
+take = rm -f $(foreach name,$(notdir $(3)),"$(DESTDIR)$(2)/$(name)")
+
+# A SHAREDIR that is not ../share/lb as seen from BINDIR is to be named when lbcost is built as well.
 install: all
-	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SHAREDIR) \
-	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
-	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
-	$(INSTALL) -m 644 contrib/prices.json $(DESTDIR)$(SHAREDIR)
-	set -e; for page in man/*.[157]; do \
-		$(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}; \
-	done
+	$(call each,put)
 
 uninstall:
-	rm -f $(PROGRAMS:$(BUILD)/bin/%=$(DESTDIR)$(BINDIR)/%)
-	for page in man/*.[157]; do \
-		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; \
+	$(call each,take)
+	for directory in "$(SHAREDIR)/recipes" "$(SHAREDIR)" "$(DOCDIR)"; do \
+		rmdir "$(DESTDIR)$$directory" 2>/dev/null || :; \
 	done
-	rm -f $(DESTDIR)$(SHAREDIR)/prices.json
-	-rmdir $(DESTDIR)$(SHAREDIR)
 
 dist:
-	git archive --prefix=lb-$(VERSION)/ -o lb-$(VERSION).tar.gz HEAD
+	@mkdir -p $(BUILD)
+	git archive --prefix=lb-$(VERSION)/ -o $(abspath $(BUILD))/lb-$(VERSION).tar.gz HEAD
+
+deb:
+	contrib/deps build deb
+	contrib/debian/build $(BUILD)
 
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/asan/*' -not -path '$(BUILD)/fuzz/*' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' -not -path '$(BUILD)/asan/*' -not -path '$(BUILD)/fuzz/*' 2>/dev/null)
 
-.PHONY: all bench bench-programs check check-asan check-built check-valgrind clean demo deps dist format fuzz fuzz-run \
+.PHONY: all bench bench-programs check check-asan check-built check-valgrind clean deb demo deps dist format fuzz fuzz-run \
         install lint test-programs uninstall
 .SECONDARY:
 .DELETE_ON_ERROR:
