@@ -9,14 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-/* A group is written when this much is in it, if it has not been before. With small ones little is
- * reserved ahead of the call, for others to wait for; these are large enough not to wait for the
- * disk all the time.
- */
-#define GROUP_RECORDS 128
-#define GROUP_BYTES   ((size_t)64 * 1024)
+/* A group is written when this much is in it, if not before. What is reserved ahead of the call is
+ * in others' way, and lost to the budget when we are killed, so groups are small; but those that
+ * fill up fast are doubled, so as not to wait for the disk all the time. */
+#define GROUP_LEAST 16
+#define GROUP_MOST  512
+#define GROUP_BYTES ((size_t)512 * 1024)
+#define FILLS_FAST  (10 * CLOCK_MS)
+#define FILLS_SLOW  (50 * CLOCK_MS)
 
 /* How long results may wait for requests to be stored with: less often waiting for the disk. */
 #define RESULTS_WAIT (20 * CLOCK_MS)
@@ -29,7 +30,6 @@ struct kept {
 	uint64_t sequence, id;
 	size_t at, length, id_at, id_length; /* of the line, and of its custom_id if it has one */
 	int64_t bound;
-	const char *model;
 	enum ledger_answer answer;
 };
 
@@ -48,7 +48,8 @@ struct ticket {
 struct budget {
 	struct budget_options options;
 	struct kept *kept;
-	size_t kept_count;
+	size_t kept_count, kept_most; /* ...of a group */
+	int64_t kept_since;           /* when the last group was gone, clock_now time */
 	struct buf lines, text;
 	struct entry *entries;
 	size_t entry_count, entry_room;
@@ -68,7 +69,8 @@ struct budget *budget_new(const struct budget_options *options)
 	struct budget *b = mem_zero(1, sizeof *b);
 
 	b->options = *options;
-	b->kept = mem_zero(GROUP_RECORDS, sizeof *b->kept);
+	b->kept_most = GROUP_LEAST;
+	b->kept = mem_zero(GROUP_MOST, sizeof *b->kept);
 	return b;
 }
 
@@ -99,11 +101,6 @@ void budget_free(struct budget *b)
 bool budget_refuses(const struct budget *b)
 {
 	return b->refuses;
-}
-
-int64_t budget_spent(const struct budget *b)
-{
-	return ledger_spent(b->options.ledger);
 }
 
 int64_t budget_opens(const struct budget *b)
@@ -204,7 +201,7 @@ static int fill_group(struct budget *b, bool stopping)
 		if (b->refuses || stopping)
 			answer = LEDGER_NEVER;
 		if (answer == LEDGER_RESERVED) {
-			answer = ledger_reserve(b->options.ledger, k->bound, k->model, &k->id);
+			answer = ledger_reserve(b->options.ledger, k->bound, &k->id);
 			if (answer == LEDGER_LATER)
 				answer = wait_or_refuse(b);
 			else
@@ -221,23 +218,6 @@ static int fill_group(struct budget *b, bool stopping)
 		b->alert_due = due > 0;
 	}
 	return 0;
-}
-
-/* Run the command of --alert, its output on stderr. It is not waited for. */
-static void run_alert(struct budget *b)
-{
-	b->alert_due = false;
-	b->alert_pid = fork();
-	if (b->alert_pid < 0) {
-		msg_warn("--alert: cannot run the command");
-		return;
-	}
-	if (b->alert_pid == 0) {
-		dup2(STDERR_FILENO, STDOUT_FILENO);
-		if (freopen("/dev/null", "r", stdin) != NULL)
-			execl("/bin/sh", "sh", "-c", b->options.alert, (char *)NULL);
-		_exit(127);
-	}
 }
 
 /* Do with each request what was decided. */
@@ -262,6 +242,12 @@ static void send_group(struct budget *b, struct stage *s)
 	}
 }
 
+static void run_alert(struct budget *b)
+{
+	b->alert_due = false;
+	b->alert_pid = budget_run_alert(b->options.alert);
+}
+
 /* Write what was kept back. Returns 0, or -1. */
 static int store(struct budget *b, bool stopping)
 {
@@ -278,10 +264,23 @@ static int store(struct budget *b, bool stopping)
 	return result;
 }
 
+/* Make groups as large as they fill up fast, which the time that writing them takes is not in. */
+static void size_groups(struct budget *b)
+{
+	int64_t took = clock_now() - b->kept_since;
+
+	if (b->kept_count >= b->kept_most && took < FILLS_FAST && b->kept_most < GROUP_MOST)
+		b->kept_most *= 2;
+	else if (took > FILLS_SLOW && b->kept_most > GROUP_LEAST)
+		b->kept_most /= 2;
+}
+
 static void write_group(struct budget *b, struct stage *s)
 {
 	if (b->writing || (b->kept_count == 0 && b->entry_count == 0))
 		return;
+	if (b->kept_count > 0)
+		size_groups(b);
 	if (store(b, stage_stopping(s)) < 0) {
 		msg_warn("%s", ledger_problem(b->options.ledger));
 		stage_fatal(s, STATUS_SYSTEM);
@@ -291,6 +290,8 @@ static void write_group(struct budget *b, struct stage *s)
 	b->writing = true;
 	send_group(b, s);
 	b->writing = false;
+	if (b->kept_count > 0)
+		b->kept_since = clock_now();
 	b->kept_count = 0;
 	buf_clear(&b->lines);
 	if (b->alert_due)
@@ -298,7 +299,7 @@ static void write_group(struct budget *b, struct stage *s)
 }
 
 void budget_request(struct budget *b, struct stage *s, const struct record *r, uint64_t sequence,
-		    int64_t bound, const char *model)
+		    int64_t bound)
 {
 	struct kept *k = &b->kept[b->kept_count++];
 
@@ -306,12 +307,11 @@ void budget_request(struct budget *b, struct stage *s, const struct record *r, u
 			   .at = b->lines.length,
 			   .length = r->text.length,
 			   .id_length = r->custom_id.length,
-			   .bound = bound,
-			   .model = model};
+			   .bound = bound};
 	if (r->custom_id.at != NULL)
 		k->id_at = k->at + (size_t)(r->custom_id.at - r->text.at);
 	buf_add(&b->lines, r->text.at, r->text.length);
-	if (b->kept_count == GROUP_RECORDS || b->lines.length >= GROUP_BYTES)
+	if (b->kept_count >= b->kept_most || b->lines.length >= GROUP_BYTES)
 		write_group(b, s);
 }
 
@@ -338,7 +338,7 @@ static void find_reservation(const struct stage_flight *flight, struct json_span
 void budget_result(struct budget *b, struct stage *s, const struct pricing *p,
 		   const struct stage_flight *flight, struct json_span id, const char *name)
 {
-	struct ledger_entry e = {.cost = p->cost, .usage = p->usage};
+	struct ledger_entry e = {.amount = -1, .cost = p->cost, .usage = p->usage};
 
 	find_reservation(flight, id, &e);
 	e.priced = p->kind == PRICING_PRICED || p->kind == PRICING_KNOWN;
@@ -354,7 +354,7 @@ void budget_result(struct budget *b, struct stage *s, const struct pricing *p,
 		return;
 	b->opens = 0; /* there may be room now */
 	if (b->entry_count == b->entry_room) {
-		b->entry_room += GROUP_RECORDS;
+		b->entry_room += GROUP_MOST;
 		b->entries = mem_resize(b->entries, b->entry_room, sizeof *b->entries);
 	}
 	if (b->entry_count == 0)
@@ -364,7 +364,7 @@ void budget_result(struct budget *b, struct stage *s, const struct pricing *p,
 	if (p->model == NULL)
 		new->name = mem_copy(name, strlen(name));
 	new->entry.model = p->model != NULL ? p->model->name : new->name;
-	if (b->entry_count >= GROUP_RECORDS)
+	if (b->entry_count >= GROUP_MOST)
 		write_group(b, s);
 }
 

@@ -10,12 +10,14 @@
 #ifndef BUDGET_H
 #define BUDGET_H
 
+#include "cli.h"
 #include "ledger.h"
 #include "pricing.h"
 #include "stage.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct budget;
 
@@ -31,10 +33,10 @@ struct budget_options {
 struct budget *budget_new(const struct budget_options *options);
 void budget_free(struct budget *b);
 
-/* A request that costs bound at most, by a model of this name: it is kept back, and forwarded, held
- * or failed when the group is written. The model's name must stay. */
+/* A request that costs bound at most: it is kept back, and forwarded, held or failed when the group
+ * is written. */
 void budget_request(struct budget *b, struct stage *s, const struct record *r, uint64_t sequence,
-		    int64_t bound, const char *model);
+		    int64_t bound);
 
 /* Have requests been refused, so that all that come now are? */
 bool budget_refuses(const struct budget *b);
@@ -51,13 +53,22 @@ int64_t budget_idle(struct budget *b, struct stage *s);
 /* Store the last results, when the stage has run. Returns 0, or -1 after a message. */
 int budget_end(struct budget *b);
 
-/* What is spent, as of the last group. */
-int64_t budget_spent(const struct budget *b);
+/* The options that have no letter. */
+enum { BUDGET_JOB = CLI_LONG + 32, BUDGET_MAX_WAIT, BUDGET_ALERT };
+
+/* Set what -b, -l, --job, --max-wait and --alert say, or end by cli_misuse. Returns false if it is
+ * none of them. */
+bool budget_option(struct budget_options *options, struct ledger_options *ledger, int id,
+		   const char *argument);
 
 /* "5", "5/day" or "5/month". Returns 0, or -1 if it is none of them. */
 int budget_parse(const char *text, int64_t *amount, enum ledger_period *period);
 
 /* "80%:COMMAND". Returns the command in it, or NULL if it is not that. */
 const char *budget_parse_alert(const char *text, int64_t *millionths);
+
+/* Run a command by sh, its output on stderr. It is not waited for. Returns its process, or -1 after
+ * a message. */
+pid_t budget_run_alert(const char *command);
 
 #endif

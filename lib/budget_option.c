@@ -1,10 +1,7 @@
 /* How budgets are written on a command line. */
 #include "budget.h"
-#include "mem.h"
 #include "money.h"
-#include "opt.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 int budget_parse(const char *text, int64_t *amount, enum ledger_period *period)
@@ -28,18 +25,35 @@ int budget_parse(const char *text, int64_t *amount, enum ledger_period *period)
 	return 0;
 }
 
-const char *budget_parse_alert(const char *text, int64_t *millionths)
+static void set_alert(struct budget_options *options, const char *argument)
 {
-	const char *colon = strchr(text, ':');
-	double share;
+	options->alert = budget_parse_alert(argument, &options->alert_share);
+	if (options->alert == NULL)
+		cli_misuse("--alert wants a share and a command, such as 80%%:COMMAND, not '%s'",
+			   argument);
+}
 
-	if (colon == NULL || colon[1] == '\0')
-		return NULL;
-	char *number = mem_copy(text, (size_t)(colon - text));
-	int result = opt_share(number, &share);
-	free(number);
-	if (result < 0)
-		return NULL;
-	*millionths = (int64_t)(share * (double)PRICE_ONE + 0.5);
-	return colon + 1;
+bool budget_option(struct budget_options *options, struct ledger_options *ledger, int id,
+		   const char *argument)
+{
+	switch (id) {
+	case 'b':
+		if (budget_parse(argument, &ledger->budget, &ledger->period) < 0)
+			cli_misuse("-b wants an amount such as 5, 0.50, 5/day or 5/month, not '%s'",
+				   argument);
+		return true;
+	case 'l':
+		ledger->path = argument;
+		return true;
+	case BUDGET_JOB:
+		ledger->job = argument;
+		return true;
+	case BUDGET_MAX_WAIT:
+		options->max_wait = cli_duration("--max-wait", argument);
+		return true;
+	case BUDGET_ALERT:
+		set_alert(options, argument);
+		return true;
+	}
+	return false;
 }

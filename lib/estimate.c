@@ -34,6 +34,27 @@ struct estimate {
 	int64_t now;
 };
 
+void estimate_option(struct estimate_options *e, int id, const char *argument)
+{
+	switch (id) {
+	case 'c':
+		e->concurrency = cli_count("-c", argument, 1, 1000000);
+		break;
+	case 'r':
+		e->requests = cli_count("-r", argument, 1, INT64_C(10000000000));
+		break;
+	case 't':
+		e->tokens = cli_count("-t", argument, 1, INT64_C(10000000000));
+		break;
+	case ESTIMATE_LATENCY:
+		e->latency = cli_duration("--latency", argument);
+		break;
+	case ESTIMATE_OUTPUT:
+		e->output = cli_count("--expect-output", argument, 0, INT64_C(1000000000));
+		break;
+	}
+}
+
 static struct sum *sum_of(struct estimate *e, const struct price_model *m)
 {
 	for (size_t i = 0; i < e->count; i++)
@@ -184,6 +205,18 @@ static void add_row(struct buf *out, const char *name, const struct sum *s, int6
 	buf_free(&dollars);
 }
 
+/* What the user knows better. */
+static void add_assumptions(const struct estimate *e, struct buf *out)
+{
+	buf_addf(out, "A request is taken to last %gs (--latency), and its answer to have ",
+		 (double)e->options->latency / (double)CLOCK_SEC);
+	if (e->options->output < 0)
+		buf_adds(out, "as many tokens\nas are allowed: --expect-output tells how many.\n");
+	else
+		buf_addf(out, "%" PRId64 " tokens\nor as many as are allowed (--expect-output).\n",
+			 e->options->output);
+}
+
 static void print_table(const struct estimate *e, struct buf *out)
 {
 	struct buf name = {0}, time = {0};
@@ -202,7 +235,8 @@ static void print_table(const struct estimate *e, struct buf *out)
 	add_row(out, "as a batch", &e->total, e->total.batch, "up to 24h");
 	buf_clear(&time);
 	add_dollars(&time, e->total.most);
-	buf_addf(out, "%-28s %64s\n", "at most", buf_string(&time));
+	buf_addf(out, "%-28s %50s\n", "at most", buf_string(&time));
+	add_assumptions(e, out);
 	buf_free(&name);
 	buf_free(&time);
 }
@@ -266,7 +300,8 @@ static int report(const struct estimate *e)
 		msg_warn("%" PRId64 " requests have no bound and are not in \"at most\"",
 			 e->total.unbounded);
 	if (e->others > 0)
-		msg_warn("%" PRIu64 " lines are no requests", e->others);
+		msg_warn("%" PRIu64 " lines are no requests; lbchunk(1) makes them of items",
+			 e->others);
 	if (e->bad > 0)
 		msg_warn("%" PRIu64 " lines are no JSON, or too long", e->bad);
 	return e->bad > 0 ? STATUS_FAILED : STATUS_OK;

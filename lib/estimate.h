@@ -2,6 +2,8 @@
 #ifndef ESTIMATE_H
 #define ESTIMATE_H
 
+#include "cli.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +18,12 @@ struct estimate_options {
 	size_t max_line;
 	bool json;
 };
+
+/* The options that have no letter. */
+enum { ESTIMATE_LATENCY = CLI_LONG + 64, ESTIMATE_OUTPUT };
+
+/* Set what -c, -r, -t, --latency or --expect-output says, or end by cli_misuse. */
+void estimate_option(struct estimate_options *options, int id, const char *argument);
 
 /*
  * Read requests from stdin to its end and print a table on stdout, or one object of JSON.

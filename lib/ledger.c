@@ -1,73 +1,17 @@
-/* Opening a ledger, reserving and settling. */
+/* Reserving and settling. */
 #include "ledger.h"
 #include "ledger_state.h"
 #include "mem.h"
 #include "money.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
-
-/* The magic is "lbsp". */
-enum { MAGIC = 0x6c627370, VERSION = 1 };
 
 /* A cost that is more comes from numbers that make no sense; sums of this can be held. */
 #define COST_MOST   (INT64_C(1000000) * MONEY_DOLLAR)
 #define TOKENS_MOST INT64_C(1000000000000)
 #define NAME_MOST   200
-
-static const char schema[] =
-    "CREATE TABLE spends(day TEXT NOT NULL, model TEXT NOT NULL, job TEXT NOT NULL,"
-    " requests INTEGER NOT NULL, unpriced INTEGER NOT NULL, input INTEGER NOT NULL,"
-    " cached INTEGER NOT NULL, cache_write INTEGER NOT NULL, output INTEGER NOT NULL,"
-    " nano INTEGER NOT NULL, PRIMARY KEY(day, model, job)) WITHOUT ROWID;"
-    "CREATE TABLE reservations(id INTEGER PRIMARY KEY, owner INTEGER NOT NULL,"
-    " at INTEGER NOT NULL, model TEXT NOT NULL, job TEXT NOT NULL, nano INTEGER NOT NULL);"
-    "CREATE TABLE owners(id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, start INTEGER NOT NULL,"
-    " boot TEXT NOT NULL);"
-    "CREATE TABLE totals(reserved INTEGER NOT NULL, settled INTEGER NOT NULL);"
-    "INSERT INTO totals VALUES(0, 0);"
-    "CREATE TABLE alerts(period TEXT NOT NULL, share INTEGER NOT NULL, budget INTEGER NOT NULL,"
-    " PRIMARY KEY(period, share, budget)) WITHOUT ROWID;";
-
-#define SUMS                                                                                     \
-	" sum(requests), sum(unpriced), sum(input), sum(cached), sum(cache_write), sum(output)," \
-	" sum(nano) FROM spends"
-
-static const char *const statements[LEDGER_SQL_COUNT] = {
-    [LEDGER_SQL_SPENT] = "SELECT coalesce(sum(nano), 0) FROM spends WHERE day >= CAST(?1 AS TEXT)",
-    [LEDGER_SQL_TOTALS] = "SELECT reserved, settled FROM totals",
-    [LEDGER_SQL_RESERVE] = "INSERT INTO reservations VALUES(?1, ?2, ?3, CAST(?4 AS TEXT),"
-			   " CAST(?5 AS TEXT), ?6)",
-    [LEDGER_SQL_FIND] = "SELECT nano FROM reservations WHERE id = ?1",
-    [LEDGER_SQL_DROP] = "DELETE FROM reservations WHERE id = ?1",
-    [LEDGER_SQL_ORPHAN] = "UPDATE reservations SET owner = 0 WHERE id = ?1",
-    [LEDGER_SQL_BOOK] =
-	"INSERT INTO spends VALUES(CAST(?1 AS TEXT), CAST(?2 AS TEXT), CAST(?3 AS TEXT),"
-	" ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT(day, model, job) DO UPDATE SET"
-	" requests = requests + excluded.requests, unpriced = unpriced + excluded.unpriced,"
-	" input = input + excluded.input, cached = cached + excluded.cached,"
-	" cache_write = cache_write + excluded.cache_write, output = output + excluded.output,"
-	" nano = nano + excluded.nano",
-    [LEDGER_SQL_ADJUST] = "UPDATE totals SET reserved = reserved + ?1, settled = settled + ?2",
-    [LEDGER_SQL_ALERT] = "INSERT OR IGNORE INTO alerts VALUES(CAST(?1 AS TEXT), ?2, ?3)",
-    [LEDGER_SQL_OWNERS] = "SELECT id, pid, start, boot FROM owners",
-    [LEDGER_SQL_OWNER_ADD] =
-	"INSERT INTO owners(pid, start, boot) VALUES(?1, ?2, CAST(?3 AS TEXT))",
-    [LEDGER_SQL_OWNER_DROP] = "DELETE FROM owners WHERE id = ?1 AND NOT EXISTS"
-			      " (SELECT 1 FROM reservations WHERE owner = ?1)",
-    [LEDGER_SQL_BY_OWNER] =
-	"SELECT pid, start, boot, count(*), sum(nano),"
-	" sum(CASE WHEN at >= ?1 THEN nano ELSE 0 END), owner"
-	" FROM reservations LEFT JOIN owners ON owners.id = owner GROUP BY owner",
-    [LEDGER_SQL_FORGIVE] = "DELETE FROM reservations WHERE owner = ?1",
-    [LEDGER_SQL_BY_MODEL] = "SELECT model," SUMS " GROUP BY model",
-    [LEDGER_SQL_BY_DAY] = "SELECT day," SUMS " GROUP BY day",
-    [LEDGER_SQL_BY_JOB] = "SELECT job," SUMS " GROUP BY job",
-    [LEDGER_SQL_TOTAL] = "SELECT ''," SUMS " HAVING count(*) > 0",
-};
 
 void ledger_day_text(int64_t seconds, bool first_of_month, char day[LEDGER_DAY_SIZE])
 {
@@ -80,65 +24,10 @@ void ledger_day_text(int64_t seconds, bool first_of_month, char day[LEDGER_DAY_S
 	strftime(day, LEDGER_DAY_SIZE, "%Y-%m-%d", &tm);
 }
 
-static struct ledger *open_file(struct ledger *l, const struct ledger_options *o,
-				struct buf *problem)
-{
-	const struct db_options options = {
-	    .path = o->path,
-	    .tool = "lbcost",
-	    .magic = MAGIC,
-	    .version = VERSION,
-	    .schema = schema,
-	    .sql = statements,
-	    .count = LEDGER_SQL_COUNT,
-	    .must_exist = o->must_exist,
-	    .durable = true,
-	};
-
-	if (getrandom(&l->random, sizeof l->random, 0) != (ssize_t)sizeof l->random) {
-		buf_addf(problem, "getrandom: %s", strerror(errno));
-		ledger_close(l);
-		return NULL;
-	}
-	l->db = db_open(&options, problem);
-	if (l->db != NULL && o->budget >= 0 && ledger_owner_enter(l, o->passes) < 0) {
-		buf_adds(problem, db_problem(l->db));
-		db_close(l->db);
-		l->db = NULL;
-	}
-	if (l->db != NULL)
-		return l;
-	ledger_close(l);
-	return NULL;
-}
-
-struct ledger *ledger_open(const struct ledger_options *o, struct buf *problem)
-{
-	struct ledger *l = mem_zero(1, sizeof *l);
-
-	l->job = mem_copy(o->job, strlen(o->job));
-	l->budget = o->budget;
-	l->period = o->period;
-	return o->path != NULL ? open_file(l, o, problem) : l;
-}
-
-static void forget_sums(struct ledger *l)
+void ledger_forget_sums(struct ledger *l)
 {
 	while (l->sum_count > 0)
 		free(l->sums[--l->sum_count].model);
-}
-
-void ledger_close(struct ledger *l)
-{
-	if (l == NULL)
-		return;
-	if (l->db != NULL)
-		ledger_owner_leave(l);
-	db_close(l->db);
-	forget_sums(l);
-	free(l->sums);
-	free(l->job);
-	free(l);
 }
 
 const char *ledger_problem(const struct ledger *l)
@@ -213,7 +102,7 @@ void ledger_rollback(struct ledger *l)
 	if (l->db == NULL)
 		return;
 	db_rollback(l->db);
-	forget_sums(l);
+	ledger_forget_sums(l);
 }
 
 /* How much of what is reserved nobody will settle. */
@@ -254,15 +143,17 @@ static enum ledger_answer judge(struct ledger *l, int64_t amount)
 	return LEDGER_LATER;
 }
 
-/* Names that cannot be guessed, so that no record can settle another's reservation (splitmix64,
- * from S. Vigna's page on it, over a random start). */
+/* Names that cannot be guessed, so that no record can settle another's reservation: the lower half
+ * is random (splitmix64, from S. Vigna's page on it, over a random start). The upper half goes up,
+ * so that a group's rows stand together in the file and little of it is written. */
 static uint64_t next_id(struct ledger *l)
 {
 	uint64_t z = l->random += UINT64_C(0x9e3779b97f4a7c15);
 
 	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
 	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return (z ^ (z >> 31)) >> 1;
+	l->sequence = (l->sequence + 1) & INT32_MAX;
+	return (uint64_t)l->sequence << 32 | (z ^ (z >> 31)) >> 32;
 }
 
 static size_t name_length(const char *name)
@@ -272,7 +163,7 @@ static size_t name_length(const char *name)
 	return n < NAME_MOST ? n : NAME_MOST;
 }
 
-enum ledger_answer ledger_reserve(struct ledger *l, int64_t amount, const char *model, uint64_t *id)
+enum ledger_answer ledger_reserve(struct ledger *l, int64_t amount, uint64_t *id)
 {
 	if (amount > COST_MOST)
 		amount = COST_MOST;
@@ -285,9 +176,7 @@ enum ledger_answer ledger_reserve(struct ledger *l, int64_t amount, const char *
 		db_set_integer(l->db, LEDGER_SQL_RESERVE, 1, (int64_t)*id);
 		db_set_integer(l->db, LEDGER_SQL_RESERVE, 2, l->owner);
 		db_set_integer(l->db, LEDGER_SQL_RESERVE, 3, l->now);
-		db_set_bytes(l->db, LEDGER_SQL_RESERVE, 4, model, name_length(model));
-		db_set_bytes(l->db, LEDGER_SQL_RESERVE, 5, l->job, name_length(l->job));
-		db_set_integer(l->db, LEDGER_SQL_RESERVE, 6, amount);
+		db_set_integer(l->db, LEDGER_SQL_RESERVE, 4, amount);
 		if (db_run(l->db, LEDGER_SQL_RESERVE) < 0)
 			return LEDGER_BROKEN;
 		l->reserved_change += amount;
@@ -326,19 +215,22 @@ static void gather(struct ledger *l, const struct ledger_entry *e, int64_t cost)
 	sum->cost += cost;
 }
 
-/* Take a reservation out of the file. Returns 1 with its amount, 0 if it is not there, or -1. */
+/* Take a reservation out of the file; *amount is read there if it is negative. Returns 1, 0 if the
+ * reservation is not there, or -1. */
 static int take_out(struct ledger *l, const struct ledger_entry *e, int64_t *amount)
 {
 	size_t statement = e->outcome == LEDGER_DOUBTFUL ? LEDGER_SQL_ORPHAN : LEDGER_SQL_DROP;
 
-	db_set_integer(l->db, LEDGER_SQL_FIND, 1, (int64_t)e->id);
-	int found = db_step(l->db, LEDGER_SQL_FIND);
-	if (found != 1)
-		return found;
-	*amount = db_integer(l->db, LEDGER_SQL_FIND, 0);
-	db_reset(l->db, LEDGER_SQL_FIND);
+	if (*amount < 0) {
+		db_set_integer(l->db, LEDGER_SQL_FIND, 1, (int64_t)e->id);
+		int found = db_step(l->db, LEDGER_SQL_FIND);
+		if (found != 1)
+			return found;
+		*amount = db_integer(l->db, LEDGER_SQL_FIND, 0);
+		db_reset(l->db, LEDGER_SQL_FIND);
+	}
 	db_set_integer(l->db, statement, 1, (int64_t)e->id);
-	return db_run(l->db, statement) < 0 ? -1 : 1;
+	return db_run(l->db, statement) < 0 ? -1 : db_changes(l->db) > 0;
 }
 
 int ledger_settle(struct ledger *l, const struct ledger_entry *e)
@@ -373,6 +265,7 @@ int ledger_settle(struct ledger *l, const struct ledger_entry *e)
 static int book(struct ledger *l)
 {
 	char day[LEDGER_DAY_SIZE];
+	int64_t requests = 0, cost = 0;
 
 	ledger_day_text(l->now, false, day);
 	for (size_t i = 0; i < l->sum_count; i++) {
@@ -386,9 +279,16 @@ static int book(struct ledger *l)
 			db_set_integer(l->db, LEDGER_SQL_BOOK, 4 + j, numbers[j]);
 		if (db_run(l->db, LEDGER_SQL_BOOK) < 0)
 			return -1;
+		requests += s->requests;
+		cost = money_sum(cost, s->cost);
 	}
-	forget_sums(l);
-	return 0;
+	ledger_forget_sums(l);
+	if (requests == 0)
+		return 0;
+	db_set_integer(l->db, LEDGER_SQL_BOOK_MINUTE, 1, l->now - l->now % 60);
+	db_set_integer(l->db, LEDGER_SQL_BOOK_MINUTE, 2, requests);
+	db_set_integer(l->db, LEDGER_SQL_BOOK_MINUTE, 3, cost);
+	return db_run(l->db, LEDGER_SQL_BOOK_MINUTE);
 }
 
 int ledger_commit(struct ledger *l)

@@ -61,9 +61,8 @@ enum ledger_answer {
 	LEDGER_BROKEN /* ledger_problem says why */
 };
 
-/* Reserve an amount for a request to a model, in a group. *id names the reservation. */
-enum ledger_answer ledger_reserve(struct ledger *l, int64_t amount, const char *model,
-				  uint64_t *id);
+/* Reserve an amount for a request, in a group. *id names the reservation. */
+enum ledger_answer ledger_reserve(struct ledger *l, int64_t amount, uint64_t *id);
 
 enum ledger_outcome {
 	LEDGER_SPENT,
@@ -75,7 +74,7 @@ struct ledger_entry {
 	enum ledger_outcome outcome;
 	bool reserved;     /* there is a reservation */
 	uint64_t id;       /* ...with this name */
-	int64_t amount;    /* ...of this amount, which is asked for in memory only */
+	int64_t amount;    /* ...of this amount; negative: the file tells */
 	const char *model; /* a name */
 	bool priced;       /* is cost known? */
 	int64_t cost;
@@ -111,6 +110,15 @@ struct ledger_line {
 /* Call line for each line of a report, in the order of names. Returns 0, or -1. */
 int ledger_report(struct ledger *l, enum ledger_by by,
 		  void (*line)(void *context, const struct ledger_line *line), void *context);
+
+/* Call point for the times at which something was spent, in order, with what was spent from each on
+ * for *step seconds. step is set to a minute, or more so that there are a few hundred points at
+ * most. Returns 0, or -1. */
+struct ledger_point {
+	int64_t at, requests, spent;
+};
+int ledger_pace(struct ledger *l, int64_t *step,
+		void (*point)(void *context, const struct ledger_point *point), void *context);
 
 /* What is reserved: on its way, and with nobody left to settle it; their numbers and amounts. */
 struct ledger_open_items {

@@ -219,22 +219,3 @@ int ledger_forgive(struct ledger *l, int64_t *count, int64_t *amount)
 		db_rollback(l->db);
 	return result;
 }
-
-int ledger_report(struct ledger *l, enum ledger_by by,
-		  void (*line)(void *context, const struct ledger_line *line), void *context)
-{
-	const size_t statement = LEDGER_SQL_BY_MODEL + (size_t)by;
-	int result;
-
-	while ((result = db_step(l->db, statement)) > 0) {
-		struct ledger_line values;
-		int64_t *numbers[] = {&values.requests, &values.unpriced,    &values.input,
-				      &values.cached,   &values.cache_write, &values.output,
-				      &values.spent};
-		values.name.at = db_bytes(l->db, statement, 0, &values.name.length);
-		for (int i = 0; i < 7; i++)
-			*numbers[i] = db_integer(l->db, statement, i + 1);
-		line(context, &values);
-	}
-	return result;
-}

@@ -1,17 +1,13 @@
-/* Reports of a ledger, as tables for people, as JSON, and as a picture by gnuplot. */
+/* Reports of a ledger, as tables for people and as JSON. */
 #include "ledger_print.h"
 #include "buf.h"
-#include "ledger_state.h"
 #include "money.h"
 #include "msg.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static const struct section {
 	enum ledger_by by;
@@ -129,72 +125,6 @@ static int print_json(struct ledger *l, struct buf *out)
 	return 0;
 }
 
-static void plot_day(void *context, const struct ledger_line *l)
-{
-	FILE *to = context;
-	struct buf dollars = {0};
-
-	add_dollars(&dollars, l->spent);
-	fprintf(to, "%.*s %s\n", (int)l->name.length, l->name.at, buf_string(&dollars));
-	buf_free(&dollars);
-}
-
-/* gnuplot's stdin, and its process. The file's name goes by the environment: a script would give
- * meaning to some characters in it. */
-static FILE *start_gnuplot(const char *file, pid_t *pid)
-{
-	int ends[2];
-
-	if (pipe(ends) < 0)
-		return NULL;
-	*pid = fork();
-	if (*pid == 0) {
-		dup2(ends[0], STDIN_FILENO);
-		close(ends[0]);
-		close(ends[1]);
-		setenv("LB_PLOT", file, 1);
-		execlp("gnuplot", "gnuplot", (char *)NULL);
-		_exit(127);
-	}
-	close(ends[0]);
-	if (*pid < 0) {
-		close(ends[1]);
-		return NULL;
-	}
-	return fdopen(ends[1], "w");
-}
-
-static int plot_days(struct ledger *l, const char *file)
-{
-	pid_t pid = -1;
-	int status = 0;
-	FILE *to = start_gnuplot(file, &pid);
-
-	if (to == NULL) {
-		msg_warn("--plot: %s", strerror(errno));
-		return -1;
-	}
-	fputs("set terminal svg size 800,400\nset output system('printf %s \"$LB_PLOT\"')\n"
-	      "set title 'USD a day'\nset style data boxes\nset style fill solid 0.5\n"
-	      "set boxwidth 43200 absolute\nset xdata time\nset timefmt '%Y-%m-%d'\n"
-	      "set format x '%d %b'\nset yrange [0:*]\nset key off\n$days << EOD\n",
-	      to);
-	int result = ledger_report(l, LEDGER_BY_DAY, plot_day, to);
-	fputs("EOD\nplot $days using 1:2\n", to);
-	fclose(to);
-	waitpid(pid, &status, 0);
-	if (result < 0) {
-		msg_warn("%s", ledger_problem(l));
-	} else if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-		msg_warn("--plot: gnuplot is not installed; --report --json has the numbers");
-		result = -1;
-	} else if (status != 0) {
-		msg_warn("--plot: gnuplot failed");
-		result = -1;
-	}
-	return result;
-}
-
 int ledger_print(struct ledger *l, bool json, const char *plot)
 {
 	struct buf text = {0};
@@ -208,7 +138,7 @@ int ledger_print(struct ledger *l, bool json, const char *plot)
 		msg_warn("stdout: %s", strerror(errno));
 		status = STATUS_SYSTEM;
 	}
-	if (plot != NULL && plot_days(l, plot) < 0)
+	if (plot != NULL && ledger_plot(l, plot) < 0)
 		status = STATUS_SYSTEM;
 	buf_free(&text);
 	return status;
@@ -227,4 +157,21 @@ int ledger_print_forgiven(struct ledger *l)
 	msg_warn("%" PRId64 " reservations forgiven, $%s", count, buf_string(&text));
 	buf_free(&text);
 	return STATUS_OK;
+}
+
+int ledger_print_file(const char *path, bool forgive, bool json, const char *plot)
+{
+	const struct ledger_options options = {
+	    .path = path, .job = "", .budget = -1, .must_exist = true};
+	struct buf problem = {0};
+	struct ledger *l = ledger_open(&options, &problem);
+	int status = STATUS_SYSTEM;
+
+	if (l == NULL)
+		msg_warn("%s", buf_string(&problem));
+	else
+		status = forgive ? ledger_print_forgiven(l) : ledger_print(l, json, plot);
+	ledger_close(l);
+	buf_free(&problem);
+	return status;
 }

@@ -15,6 +15,9 @@ enum ledger_statement {
 	LEDGER_SQL_DROP,
 	LEDGER_SQL_ORPHAN,
 	LEDGER_SQL_BOOK,
+	LEDGER_SQL_BOOK_MINUTE,
+	LEDGER_SQL_SPAN,
+	LEDGER_SQL_PACE,
 	LEDGER_SQL_ADJUST,
 	LEDGER_SQL_ALERT,
 	LEDGER_SQL_OWNERS,
@@ -50,13 +53,17 @@ struct ledger {
 	struct ledger_sum *sums;
 	size_t sum_count, sum_room;
 	bool alerted;
-	uint64_t random;
+	uint64_t random; /* where the names of reservations come from */
+	uint32_t sequence;
 };
 
 /* A day as it stands in the file, "2026-11-22" with a NUL; of the first of its month if that is
  * asked for. */
 #define LEDGER_DAY_SIZE 11
 void ledger_day_text(int64_t seconds, bool first_of_month, char day[LEDGER_DAY_SIZE]);
+
+/* Forget what was gathered in a group. */
+void ledger_forget_sums(struct ledger *l);
 
 /* Enter this process, or with passes its process group, among the owners; forget those of whom
  * nothing is left. */

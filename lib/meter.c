@@ -12,6 +12,7 @@
 
 #define LIVE_EVERY  (100 * CLOCK_MS)
 #define PLAIN_EVERY (10 * CLOCK_SEC)
+#define MARK_EVERY  (15 * CLOCK_SEC)
 
 static struct meter *shown; /* the one whose live line stands on the terminal */
 
@@ -29,6 +30,7 @@ void meter_start(struct meter *m, int64_t now)
 {
 	m->started = now;
 	m->next = INT64_MAX;
+	m->marks[0] = m->marks[1] = (struct meter_mark){.time = now};
 	if (!m->progress)
 		return;
 	const char *term = getenv("TERM");
@@ -79,57 +81,107 @@ static void add_duration(struct buf *b, double seconds)
 		buf_addf(b, "%" PRIu64 "s", s);
 }
 
-/* A bar of so many cells, in ASCII so that every terminal shows it. */
-static void add_bar(struct buf *b, double share, int cells)
-{
-	int full = (int)(share * cells + 0.5);
+/* How much of the line there is room for. */
+struct form {
+	bool name, terse;
+	int cells; /* of the bar, 0 for none */
+	bool percent;
+};
 
-	if (cells > 0)
+/* A bar in ASCII, so that every terminal shows it. */
+static void add_bar(struct buf *b, double share, const struct form *f)
+{
+	int full = (int)(share * f->cells + 0.5);
+
+	if (f->cells > 0)
 		buf_addc(b, '[');
-	for (int i = 0; i < cells; i++)
+	for (int i = 0; i < f->cells; i++)
 		buf_addc(b, i < full ? '#' : '.');
-	if (cells > 0)
+	if (f->cells > 0)
 		buf_adds(b, "] ");
-	buf_addf(b, "%3.0f%%  ", share * 100);
+	if (f->percent)
+		buf_addf(b, "%3.0f%%%s", share * 100, f->terse ? " " : "  ");
+}
+
+/* The rate of what was done of late, a second, and what each of it cost. */
+static double recent_rate(const struct meter *m, int64_t now, double *each)
+{
+	struct meter_mark start = {.time = m->started};
+	const struct meter_mark *from = &m->marks[0];
+	uint64_t done = m->ok + m->failed;
+
+	if (from->done == done)
+		from = &start;
+	double elapsed = (double)(now - from->time) / (double)CLOCK_SEC;
+	double count = (double)(done - from->done);
+	*each = count > 0 ? (m->spent - from->spent) / count : 0;
+	return elapsed > 0 ? count / elapsed : 0;
 }
 
 /* What was spent, of the budget, and what it will be in all. */
-static void add_money(struct buf *b, const struct meter *m, double share)
+static void add_money(struct buf *b, const struct meter *m, double left, double each, bool terse)
 {
+	double all = m->spent + left * each;
+
 	if (m->spent <= 0 && m->budget <= 0)
 		return;
-	buf_addf(b, "  $%.4f", m->spent);
+	buf_addf(b, "%s$%.*f", terse ? " " : "  ", terse && m->spent >= 1 ? 2 : 4, m->spent);
 	if (m->budget > 0)
-		buf_addf(b, " of $%.2f", m->budget);
-	if (m->spent > 0 && share > 0 && share < 1)
-		buf_addf(b, ", ~$%.2f", m->spent / share);
+		buf_addf(b, "%s$%.2f", terse ? "/" : " of ", m->budget);
+	if (left > 0 && each > 0)
+		buf_addf(b, "%s~$%.*f", terse ? " " : ", ", all < 1 ? 4 : 2, all);
 }
 
-static void add_status(struct buf *b, const struct meter *m, int64_t now, int cells)
+static void add_count(struct buf *b, uint64_t count, const char *what, bool terse)
+{
+	if (count > 0)
+		buf_addf(b, "%s%" PRIu64 " %s", terse ? " " : "  ", count, what);
+}
+
+static void add_status(struct buf *b, const struct meter *m, int64_t now, const struct form *f)
 {
 	uint64_t done = m->ok + m->failed;
-	double elapsed = (double)(now - m->started) / (double)CLOCK_SEC;
-	double rate = elapsed > 0 ? (double)done / elapsed : 0;
-	bool known = m->total > 0 && done > 0;
-	double share = known ? (double)done / (double)m->total : 0;
+	double each, rate = recent_rate(m, now, &each);
+	double share = m->total > 0 ? (double)done / (double)m->total : 0;
+	double left = share < 1 ? (double)m->total - (double)done : 0;
 
 	if (m->total > 0)
-		add_bar(b, share > 1 ? 1 : share, cells);
-	buf_addf(b, "%" PRIu64, done);
+		add_bar(b, share > 1 ? 1 : share, f);
+	buf_addn(b, done);
 	if (m->total > 0)
 		buf_addf(b, "/%" PRId64, m->total);
-	buf_addf(b, " done  %.*f/s", rate < 10 ? 1 : 0, rate);
-	if (m->cached > 0)
-		buf_addf(b, "  %" PRIu64 " cached", m->cached);
-	if (m->failed > 0)
-		buf_addf(b, "  %" PRIu64 " failed", m->failed);
-	if (m->attempts > 0)
-		buf_addf(b, "  %" PRIu64 " retries", m->attempts);
-	add_money(b, m, share);
-	if (known && share < 1) {
-		buf_adds(b, "  ETA ");
-		add_duration(b, elapsed / share - elapsed);
+	buf_addf(b, "%s%.*f/s", f->terse ? " " : " done  ", rate < 10 ? 1 : 0, rate);
+	if (f->terse)
+		add_money(b, m, left, each, true);
+	add_count(b, m->cached, "cached", f->terse);
+	add_count(b, m->failed, "failed", f->terse);
+	if (!f->terse) {
+		add_count(b, m->attempts, "retries", false);
+		add_money(b, m, left, each, false);
 	}
+	if (left > 0 && rate > 0) {
+		buf_adds(b, f->terse ? " ETA " : "  ETA ");
+		add_duration(b, left / rate);
+	}
+}
+
+void meter_line(struct buf *out, const struct meter *m, int64_t now, size_t columns)
+{
+	static const struct form forms[] = {
+	    {true, false, 20, true}, {true, false, 10, true}, {true, true, 10, true},
+	    {false, true, 10, true}, {false, true, 5, false}, {false, true, 0, false},
+	};
+	size_t start = out->length;
+
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		out->length = start;
+		if (forms[i].name)
+			buf_addf(out, "%s: ", msg_name());
+		add_status(out, m, now, &forms[i]);
+		if (out->length - start <= columns)
+			return;
+	}
+	out->length = start + columns;
 }
 
 static int terminal_width(void)
@@ -140,23 +192,13 @@ static int terminal_width(void)
 	return 80;
 }
 
-/* The live line: with the longest bar that leaves room for all the rest, cut off if there is none.
- */
 static void draw_live(const struct meter *m, int64_t now)
 {
-	static const int cells[] = {20, 10, 0};
 	struct buf line = {0};
-	size_t room = (size_t)terminal_width() - 1;
 
-	for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
-		buf_clear(&line);
-		buf_addf(&line, "\r%s: ", msg_name());
-		add_status(&line, m, now, cells[i]);
-		if (line.length <= room + 1)
-			break;
-	}
-	if (line.length > room + 1)
-		line.length = room + 1;
+	/* The last column stays free: in it some terminals would begin a new line. */
+	buf_addc(&line, '\r');
+	meter_line(&line, m, now, (size_t)terminal_width() - 1);
 	buf_adds(&line, "\033[K");
 	ssize_t n = write(STDERR_FILENO, line.data, line.length);
 	(void)n;
@@ -165,6 +207,7 @@ static void draw_live(const struct meter *m, int64_t now)
 
 static void draw(struct meter *m, int64_t now)
 {
+	static const struct form plain = {false, false, 20, true};
 	struct buf text = {0};
 
 	if (m->terminal) {
@@ -172,7 +215,7 @@ static void draw(struct meter *m, int64_t now)
 		m->drawn = true;
 		return;
 	}
-	add_status(&text, m, now, 20);
+	add_status(&text, m, now, &plain);
 	msg_warn("%.*s", (int)text.length, text.data);
 	buf_free(&text);
 }
@@ -182,6 +225,10 @@ void meter_tick(struct meter *m, int64_t now)
 	if (now < m->next)
 		return;
 	draw(m, now);
+	if (now - m->marks[1].time >= MARK_EVERY) {
+		m->marks[0] = m->marks[1];
+		m->marks[1] = (struct meter_mark){now, m->ok + m->failed, m->spent};
+	}
 	m->next = now + (m->terminal ? LIVE_EVERY : PLAIN_EVERY);
 }
 
@@ -190,6 +237,7 @@ void meter_end(struct meter *m, int64_t now)
 	struct buf text = {0};
 
 	if (m->progress) {
+		m->marks[0] = (struct meter_mark){.time = m->started}; /* of all of it */
 		draw(m, now);
 		if (m->drawn) {
 			ssize_t n = write(STDERR_FILENO, "\n", 1);

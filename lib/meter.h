@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct buf;
+
 struct meter {
 	bool progress; /* --progress */
 	bool verbose;  /* -v */
@@ -23,6 +25,12 @@ struct meter {
 
 	bool terminal, drawn;
 	int64_t started, next; /* clock_now time */
+	/* What was so a while ago, and half a while ago: the rate is counted from the first. */
+	struct meter_mark {
+		int64_t time;
+		uint64_t done;
+		double spent;
+	} marks[2];
 };
 
 /* Start counting at now. */
@@ -36,6 +44,11 @@ int64_t meter_deadline(const struct meter *m);
 
 /* Draw, if it is time to. */
 void meter_tick(struct meter *m, int64_t now);
+
+/* Append the line for a terminal of so many columns: as much of it as there is room for. Rate, time
+ * to go and what will be spent are reckoned from the last quarter of a minute or more, since what
+ * comes from a store comes fast and costs nothing, and often comes first. */
+void meter_line(struct buf *out, const struct meter *m, int64_t now, size_t columns);
 
 /* The last line, and the summary. */
 void meter_end(struct meter *m, int64_t now);

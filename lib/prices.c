@@ -88,6 +88,30 @@ int prices_load(struct price_table *t, const char *path, struct buf *problem)
 	return count;
 }
 
+int prices_load_all(struct price_table *t, const char *const *paths, size_t count,
+		    struct buf *problem)
+{
+	struct buf missing = {0};
+	bool others = count > 0 || price_other(t) != NULL;
+	int result = 0;
+
+	if (prices_load(t, NULL, &missing) < 0) {
+		buf_addf(problem, "%s: %s", others ? "no prices but those given" : "no prices",
+			 buf_string(&missing));
+		result = others ? 0 : -1;
+	}
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		buf_clear(&missing);
+		if (prices_load(t, paths[i], &missing) < 0) {
+			buf_clear(problem);
+			buf_addf(problem, "-p: %s", buf_string(&missing));
+			result = -1;
+		}
+	}
+	buf_free(&missing);
+	return result;
+}
+
 int prices_check(const char *path)
 {
 	struct price_table *prices = price_new();

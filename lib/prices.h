@@ -2,6 +2,8 @@
 #ifndef PRICES_H
 #define PRICES_H
 
+#include <stddef.h>
+
 struct buf;
 struct price_table;
 
@@ -12,6 +14,14 @@ struct price_table;
  * has; or -1 after appending what is wrong to problem.
  */
 int prices_load(struct price_table *t, const char *path, struct buf *problem);
+
+/*
+ * Add the table in force, and then those in so many files, the last of which goes before the
+ * others. If there is none in force but others were given, or price_set_other has been called, what
+ * is wrong is appended to problem all the same. Returns 0; or -1, with problem saying why.
+ */
+int prices_load_all(struct price_table *t, const char *const *paths, size_t count,
+		    struct buf *problem);
 
 /* Read a table, print what it is on stdout or what is wrong with it on stderr. Returns the exit
  * status. */

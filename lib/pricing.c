@@ -10,7 +10,8 @@ static const char *const unsent[] = {
     "bad_record",      "not_a_request",  "unsupported_method", "url_refused",
     "no_api_key",      "connect_failed", "resolve_failed",     "tls_failed",
     "budget_exceeded", "unpriced_model", "unbounded_cost",     "exceeds_rate_limit",
-    "quota_exhausted", "item_too_large", "batch_expired",      "batch_cancelled",
+    "quota_exhausted", "item_too_large", "batch_cancelled",    "request_too_large",
+    "batch_failed",    "batch_expired",  "batch_unsupported",
 };
 
 static bool was_unsent(const struct record *r)
@@ -93,6 +94,31 @@ void pricing_result(const struct price_table *t, const struct record *r, struct 
 		terms.factors[PRICE_BATCH] = true;
 	p->cost = price_cost(p->model, &p->usage, &terms);
 	p->kind = PRICING_PRICED;
+}
+
+int pricing_request(const struct price_table *t, const struct record *r, int64_t *most,
+		    const char **code, struct buf *message)
+{
+	const struct price_model *m = price_find_json(t, json_get(r->body, "model"));
+	struct price_bound bound;
+	const char *why;
+
+	if (m == NULL)
+		m = price_other(t);
+	if (m == NULL) {
+		*code = "unpriced_model";
+		buf_adds(message, "no price is known for the model ");
+		pricing_name(message, r, (struct json_span){NULL, 0});
+		buf_adds(message, ": add it with -p, or give --price");
+		return -1;
+	}
+	if (price_worst(m, r->body, &bound, &why) < 0) {
+		*code = "unbounded_cost";
+		buf_adds(message, why);
+		return -1;
+	}
+	*most = bound.cost;
+	return 0;
 }
 
 void pricing_name(struct buf *out, const struct record *r, struct json_span request)

@@ -32,6 +32,30 @@ struct pricing {
 void pricing_result(const struct price_table *t, const struct record *r, struct json_span request,
 		    int64_t now, struct pricing *p);
 
+/*
+ * The most that a request can cost. Returns 0 with the nano-dollars; or -1 with the code of the
+ * error, static text, and the message appended: the model has no price, or there is no bound.
+ */
+int pricing_request(const struct price_table *t, const struct record *r, int64_t *most,
+		    const char **code, struct buf *message);
+
+/* Append the result with its cost, or as one without a price, in its lb, and if settled without
+ * lb.reserved. Returns false, and nothing is appended, if it stays as it is. */
+bool pricing_mark(struct buf *out, const struct record *r, const struct pricing *p, bool settled);
+
+/* The models that had no price. */
+struct pricing_gaps {
+	uint64_t results;
+	char *names[5]; /* of the first ones */
+};
+
+/* Note a result whose model, of this name, has no price. */
+void pricing_note_gap(struct pricing_gaps *gaps, const char *name);
+
+/* Say on stderr how many there were, if any. */
+void pricing_report_gaps(const struct pricing_gaps *gaps);
+void pricing_forget_gaps(struct pricing_gaps *gaps);
+
 /* Append what the model of a record, or of its request (as above), is called; "?" if it does not
  * say. */
 void pricing_name(struct buf *out, const struct record *r, struct json_span request);

@@ -64,12 +64,14 @@ static bool messages_usage(struct json_span usage, struct provider_usage *u)
 	       add(&u->cached, read) && add(&u->output, json_get(usage, "output_tokens"));
 }
 
-/* Gemini's own API: thoughts are not in the count of the candidates. */
+/* Gemini's own API: thoughts are not in the count of the candidates, nor is what tools have brought
+ * in that of the prompt. */
 static bool gemini_usage(struct json_span usage, struct provider_usage *u)
 {
 	struct json_span thoughts = json_get(usage, "thoughtsTokenCount");
 
 	return add(&u->input, json_get(usage, "promptTokenCount")) &&
+	       add(&u->input, json_get(usage, "toolUsePromptTokenCount")) &&
 	       add(&u->cached, json_get(usage, "cachedContentTokenCount")) &&
 	       add(&u->output, json_get(usage, "candidatesTokenCount")) &&
 	       add(&u->output, thoughts) && add(&u->reasoning, thoughts);

@@ -66,6 +66,15 @@ stop_mocks() {
 	MOCK_PIDS=()
 }
 
+# requests N [MEMBERS [QUESTIONS]]: chat requests with the ids 1 to N, which ask as many questions, or so many in
+# turn. Their bodies tell the mock which they are, and have more MEMBERS ('"max_tokens":5,').
+requests() {
+	awk -v n="$1" -v members="${2-}" -v questions="${3-$1}" 'BEGIN {
+		for (i = 1; i <= n; i++)
+			printf "{\"custom_id\":\"%d\",\"body\":{\"model\":\"m\",\"user\":\"%d\",%s\"messages\":[{\"role\":\"user\",\"content\":\"Say %d.\"}]}}\n", i, i, members, (i - 1) % questions + 1
+	}'
+}
+
 # call PROGRAM [argument]...: run a tool on the stdin of this function. Its stdout is in the file out, byte
 # for byte, its stderr in err, its exit status in status. Ends it after a minute.
 call() {

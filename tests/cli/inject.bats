@@ -4,63 +4,14 @@
 # that all is well when it is not. tests/inject/fail.c makes the calls fail.
 
 load helper
+load inject
 
-setup_file() {
-	export WRAPPER=${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/cli/wrapper
-	export FAIL=$BATS_FILE_TMPDIR/fail.so
-	if grep -q __asan_init "$WRAPPER"; then
-		export FAIL=
-	else
-		${CC:-cc} -D_GNU_SOURCE -shared -fPIC -O1 -o "$FAIL" "$BATS_TEST_DIRNAME/../inject/fail.c" -ldl
-	fi
-}
+WRAPPER=${BUILD:-$BATS_TEST_DIRNAME/../../build}/tests/cli/wrapper
 
 setup() {
-	[ -n "$FAIL" ] || skip "the sanitizer has its own malloc"
-	cd "$BATS_TEST_TMPDIR" || return
+	inject_setup
 	# Results, with text in them and items.
 	seq 12 | sed 's/.*/{"custom_id":"r&","lb":{"items":[{"id":"i&"}]},"response":{"body":{"choices":[{"message":{"content":"a"}}]}}}/' >in
-}
-
-# run_failing KIND N COMMAND...: one run on the file in, with one failure. Is there more to come?
-run_failing() {
-	local kind=$1 n=$2
-	shift 2
-	rm -f hit
-	status=0
-	timeout 20 env INJECT="$kind:$n" INJECT_HIT="$PWD/hit" LD_PRELOAD="$FAIL" "$@" <in >out 2>err 3>&- || status=$?
-	[ -e hit ]
-}
-
-# is_sound OUTCOMES: the last run came to one of these: "done" (status 0, the whole output) or a status with
-# a message.
-is_sound() {
-	if [ "$status" -eq 0 ]; then
-		[[ " $1 " == *" done "* ]] && cmp -s out whole && return
-	else
-		[[ " $1 " == *" $status "* ]] && [ -s err ] && return
-	fi
-	echo "status $status, $(lines out) lines of $(lines whole); stderr:"
-	head -n 5 err
-	return 1
-}
-
-# each_fails OUTCOMES KIND GROWTH COMMAND...: the 1st, 2nd, ... call of the kind fails, until there is none;
-# with a GROWTH above 1 they are sampled.
-each_fails() {
-	local outcomes=$1 kind=$2 growth=$3 n=1 runs=0
-	shift 3
-	"$@" <in >whole 2>/dev/null 3>&-
-	[ -s whole ]
-	while run_failing "$kind" "$n" "$@"; do
-		is_sound "$outcomes" || { echo "call $n of kind $kind: $*"; return 1; }
-		runs=$((runs + 1))
-		n=$((n * growth / 10 + 1))
-	done
-	status_is 0
-	cmp out whole
-	echo "$runs failures of kind $kind: $*"
-	[ "$runs" -gt 0 ]
 }
 
 # everywhere OUTCOMES KIND: over small runs of all tools.
@@ -123,7 +74,7 @@ everywhere() {
 @test "the command cannot be started: status 2; not again: status 4, and all is accounted for" {
 	each_fails "2 4" posix_spawnp 10 "$WRAPPER" cat
 	each_fails "2 4" posix_spawnp 10 "$WRAPPER" -k --again 2 --all --rounds tac
-	run_failing posix_spawnp 2 "$WRAPPER" -k --again 2 --all --rounds tac
+	failing posix_spawnp 2 "$WRAPPER" -k --again 2 --all --rounds tac
 	status_is 4
 	[ "$(jq -r .custom_id out | sort | uniq | wc -l)" -eq 12 ]
 	[ "$(lines out)" -eq 12 ]

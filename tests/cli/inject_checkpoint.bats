@@ -4,19 +4,10 @@
 # next run has all results. tests/inject/fail.c makes the calls fail.
 
 load helper
-
-setup_file() {
-	export FAIL=$BATS_FILE_TMPDIR/fail.so
-	if grep -q __asan_init "$LB_BIN/lbcheckpoint"; then
-		export FAIL=
-	else
-		${CC:-cc} -D_GNU_SOURCE -shared -fPIC -O1 -o "$FAIL" "$BATS_TEST_DIRNAME/../inject/fail.c" -ldl
-	fi
-}
+load inject
 
 setup() {
-	[ -n "$FAIL" ] || skip "the sanitizer has its own malloc"
-	cd "$BATS_TEST_TMPDIR" || return
+	inject_setup
 	seq 12 | sed 's/.*/{"custom_id":"r&","body":{"n":&}}/' >in
 	cat >fake <<-'EOT'
 		#!/bin/sh
@@ -31,28 +22,10 @@ setup() {
 	{ cat start; echo; echo '12'; sed -n 7p in | ./fake; } >damaged
 }
 
-# run_failing KIND N COMMAND...: one run on the log start, with one failure. Is there more to come?
-run_failing() {
-	local kind=$1 n=$2
-	shift 2
-	rm -f hit job.log job.log.*
-	cp "${start-start}" job.log
-	status=0
-	timeout 20 env INJECT="$kind:$n" INJECT_HIT="$PWD/hit" LD_PRELOAD="$FAIL" "$@" <"${input-in}" >out 2>err 3>&- ||
-		status=$?
-	[ -e hit ]
-}
-
-# is_sound OUTCOMES: as the last run ended: "done" (status 0, the whole output) or a status, with a message.
-is_sound() {
-	if [ "$status" -eq 0 ]; then
-		[[ " $1 " == *" done "* ]] && cmp -s out whole && return
-	else
-		[[ " $1 " == *" $status "* ]] && [ -s err ] && return
-	fi
-	echo "status $status, $(lines out) lines of $(lines whole); stderr:"
-	head -n 5 err
-	return 1
+# The log is the one that the variable start names, start by default; none if it is empty.
+fresh() {
+	rm -f job.log job.log.*
+	[ -z "${start-start}" ] || cp "${start-start}" job.log
 }
 
 # in_log: each result that was written out is in the log.
@@ -67,47 +40,27 @@ in_log() {
 # resumes: the next run has all results, and the log is as it should be.
 resumes() {
 	lbcheckpoint job.log ./fake <in >again 2>err.again || { cat err.again; return 1; }
-	[ "$(jq -r .custom_id again | sort -u | wc -l)" -eq 12 ]
-	jq -es 'map(select(.error == null) | .custom_id) | unique | length == 12' job.log >/dev/null
-	[ ! -e job.log.inflight ]
-}
-
-# each_fails OUTCOMES KIND GROWTH CHECK COMMAND...: the 1st, 2nd, ... call of the kind fails, until there is
-# none; with a GROWTH above 10 they are sampled.
-each_fails() {
-	local outcomes=$1 kind=$2 growth=$3 check=$4 n=1 runs=0
-	shift 4
-	run_failing none 1 "$@" || [ "$status" -eq 0 ]
-	cp out whole
-	while run_failing "$kind" "$n" "$@"; do
-		if ! is_sound "$outcomes" || ! $check; then
-			echo "call $n of kind $kind: $*"
-			return 1
-		fi
-		runs=$((runs + 1))
-		n=$((n * growth / 10 + 1))
-	done
-	status_is 0
-	cmp out whole
-	echo "$runs failures of kind $kind: $*"
-	[ "$runs" -gt 0 ]
+	[ "$(jq -r .custom_id again | sort -u | wc -l)" -eq 12 ] &&
+		jq -es 'map(select(.error == null) | .custom_id) | unique | length == 12' job.log >/dev/null &&
+		[ ! -e job.log.inflight ]
 }
 
 logged_and_resumes() {
 	in_log && resumes
 }
 
-# everywhere OUTCOMES KIND [GROWTH]: around a command and in a pipe.
+# everywhere OUTCOMES KIND: around a command and in a pipe.
 everywhere() {
-	each_fails "$1" "$2" "${3-10}" logged_and_resumes lbcheckpoint -k --sync always job.log ./fake
+	local check=logged_and_resumes
+	each_fails "$1" "$2" 10 lbcheckpoint -k --sync always job.log ./fake
 	# The right half: results, of which some are logged.
 	./fake <in >results
-	input=results each_fails "$1" "$2" "${3-10}" logged_and_resumes lbcheckpoint job.log
+	input=results each_fails "$1" "$2" 10 lbcheckpoint job.log
 }
 
 @test "memory runs out: status 4, nothing lost" {
 	everywhere 4 malloc
-	each_fails 4 malloc 10 resumes lbcheckpoint job.log
+	check=resumes each_fails 4 malloc 10 lbcheckpoint job.log
 }
 
 @test "writing fails, to the log or elsewhere: status 4, nothing lost" {
@@ -141,13 +94,13 @@ everywhere() {
 }
 
 @test "synchronising fails: status 4, and it is not tried again" {
-	each_fails 4 fdatasync 10 logged_and_resumes lbcheckpoint --sync always job.log ./fake
-	run_failing fdatasync 1 lbcheckpoint --sync always job.log ./fake
+	check=logged_and_resumes each_fails 4 fdatasync 10 lbcheckpoint --sync always job.log ./fake
+	failing fdatasync 1 lbcheckpoint --sync always job.log ./fake
 	status_is 4
 	grep -q 'job.log: it cannot be brought to disk: Input/output error' err
 	# What is not on disk is not written out: only what the log held before.
 	[ "$(jq -r .custom_id out | sort | uniq | xargs)" = "r1 r2 r3 r4 r5" ]
-	run_failing fdatasync 1 lbcheckpoint job.log ./fake
+	failing fdatasync 1 lbcheckpoint job.log ./fake
 	status_is 4
 }
 
@@ -158,17 +111,13 @@ everywhere() {
 		: >ended
 	EOT
 	chmod +x counted
-	local n=1 given tries
+	local n=1 given noted
 	start=/dev/null
 	: >asked
-	while run_failing write-kill "$n" lbcheckpoint --sync always job.log ./counted; do
+	while failing write-kill "$n" lbcheckpoint --sync always job.log ./counted; do
 		status_is 137
 		# The command reads on after that, to the end of its input.
-		for ((tries = 0; tries < 500; tries++)); do
-			[ ! -e ended ] || break
-			sleep 0.01
-		done
-		[ -e ended ]
+		until_true [ -e ended ]
 		given=$(($(wc -l <asked) - $(wc -l <job.log)))
 		noted=$(lbcheckpoint --status job.log | awk '/^in flight/ { print $3 }')
 		echo "write $n: $given given and not logged, $noted noted"
@@ -184,14 +133,10 @@ everywhere() {
 }
 
 @test "the log is new: each call that makes it fails" {
-	local n kind
+	local n kind start=
 	for kind in open fsync lock; do
 		for n in 1 2 3 4 5 6; do
-			rm -f hit job.log
-			status=0
-			env INJECT="$kind:$n" INJECT_HIT="$PWD/hit" LD_PRELOAD="$FAIL" lbcheckpoint job.log ./fake <in >out 2>err 3>&- ||
-				status=$?
-			[ -e hit ] || { status_is 0; continue; }
+			failing $kind $n lbcheckpoint job.log ./fake || { status_is 0; continue; }
 			status_is 4
 			[ -s err ]
 			[ ! -e job.log ] || in_log
@@ -214,13 +159,13 @@ everywhere() {
 @test "opening and locking fail: status 4" {
 	everywhere "4 done" open
 	everywhere 4 lock
-	each_fails "4 done" pwrite 10 logged_and_resumes lbcheckpoint -k job.log ./fake
+	check=logged_and_resumes each_fails "4 done" pwrite 10 lbcheckpoint -k job.log ./fake
 }
 
 # The log is the old one or the new one.
 is_old_or_new() {
 	cmp -s job.log "${start-start}" || cmp -s job.log new.log || { echo "neither the old log nor the new one"; return 1; }
-	[ ! -e job.log.new ] || [ "$kind" = unlink ]
+	[ ! -e job.log.new ]
 }
 
 @test "--compact: whatever fails, the log is the old one or the new one" {
@@ -231,12 +176,12 @@ is_old_or_new() {
 	for kind in malloc open lock write fsync rename pread; do
 		if [ $kind = malloc ]; then
 			# Memory: the process ends where it stands, and may leave the file that it was writing.
-			each_fails "4" malloc 10 true lbcheckpoint --compact job.log
+			each_fails "4" malloc 10 lbcheckpoint --compact job.log
 		else
-			each_fails "4" $kind 10 is_old_or_new lbcheckpoint --compact job.log
+			check=is_old_or_new each_fails "4" $kind 10 lbcheckpoint --compact job.log
 		fi
 	done
-	each_fails "done" write-short 10 is_old_or_new lbcheckpoint --compact job.log
+	check=is_old_or_new each_fails "done" write-short 10 lbcheckpoint --compact job.log
 }
 
 @test "--repair: whatever fails, the log is the old one or the new one, and no line is lost" {
@@ -247,10 +192,9 @@ is_old_or_new() {
 	cp job.log new.log
 	cp job.log.bad new.bad
 	no_line_lost() {
-		is_old_or_new
-		cmp -s job.log damaged || cmp job.log.bad new.bad
+		is_old_or_new && { cmp -s job.log damaged || cmp job.log.bad new.bad; }
 	}
 	for kind in open lock write fsync rename pread; do
-		each_fails "4" $kind 10 no_line_lost lbcheckpoint --repair job.log
+		check=no_line_lost each_fails "4" $kind 10 lbcheckpoint --repair job.log
 	done
 }

@@ -4,12 +4,6 @@
 
 load helper
 
-# requests N [QUESTIONS]: N requests r1, r2, ..., which ask as many questions, or so many in turn.
-requests() {
-	jq -nc --argjson n "$1" --argjson q "${2-$1}" 'range($n) | {custom_id: "r\(. + 1)",
-		body: {model: "m", messages: [{role: "user", content: "Name thing \(. % $q)"}]}}'
-}
-
 # mock [option]...: an lbmock with a log, for all that is called.
 mock() {
 	rm -f calls
@@ -34,7 +28,7 @@ each_once() {
 	same want got
 }
 
-# A command that answers with what was asked, "to Name thing 3", and notes the questions in the file asked.
+# A command that answers with what was asked, "to Say 3.", and notes the questions in the file asked.
 # The first FAILURES answers to a question are failures.
 make_answer() {
 	cat >answer <<-'EOT'
@@ -150,6 +144,21 @@ answers_fit() {
 	each_once
 }
 
+@test "the opposite question is another question, as is one with a blank more" {
+	make_answer
+	local question
+	for question in "Is it safe?" "Is it not safe?" "Is it safe ?" "is it safe?"; do
+		jq -nc --arg q "$question" '{custom_id: $q, body: {model: "m", messages: [{role: "user", content: $q}]}}'
+	done >in
+	call lbcache a.db ./answer <in
+	status_is 0
+	[ "$(lines asked)" -eq 4 ]
+	call lbcache a.db ./answer <in
+	answers_fit
+	[ "$(marks out)" = "4 hit" ]
+	[ "$(lines asked)" -eq 4 ]
+}
+
 @test "errors, truncated, refused and filtered answers and garbage are not stored" {
 	make_answer
 	requests 4 >in
@@ -190,7 +199,7 @@ answers_fit() {
 
 @test "--refresh asks anew, once for each question" {
 	mock
-	requests 6 3 >in
+	requests 6 "" 3 >in
 	call lbcache a.db lbcall <in
 	lbcache --export a.db >before
 	call lbcache --refresh a.db lbcall <in
@@ -204,7 +213,7 @@ answers_fit() {
 
 @test "1,000 records that ask 10 questions, in flight together: 10 calls" {
 	mock --latency 200ms
-	requests 1000 10 >in
+	requests 1000 "" 10 >in
 	call lbcache a.db lbcall -c 100 <in
 	status_is 0
 	[ "$(calls)" -eq 10 ]
@@ -214,7 +223,7 @@ answers_fit() {
 
 @test "when the first one fails, one of those that wait asks, not all" {
 	make_answer
-	requests 100 5 >in
+	requests 100 "" 5 >in
 	FAILURES=2 call lbcache a.db ./answer <in
 	status_is 1
 	[ "$(lines asked)" -eq 15 ]
@@ -247,7 +256,7 @@ answers_fit() {
 
 @test "four pipelines, likewise" {
 	mock --latency 20ms
-	requests 5000 2500 >in
+	requests 5000 "" 2500 >in
 	local i pids=()
 	for i in 1 2 3 4; do
 		(shuf in | lbcache a.db | lbcall -c 50 | timeout 100 lbcache a.db >"out.$i") 3>&- &
@@ -313,7 +322,7 @@ has_woken() {
 
 @test "commands that answer only at the end of their input, each waiting for the other: no deadlock" {
 	make_answer
-	requests 200 100 >in
+	requests 200 "" 100 >in
 	tac in >reverse
 	timeout 60 lbcache a.db sh -c 'tac | ./answer' <in >out.1 3>&- &
 	local first=$!
@@ -328,7 +337,7 @@ has_woken() {
 }
 
 @test "a command that dies: what was in it is accounted for and can be asked again" {
-	requests 20 5 >in
+	requests 20 "" 5 >in
 	call lbcache a.db sh -c 'head -n 1 >/dev/null'
 	call lbcache a.db sh -c 'head -n 1 >/dev/null' <in
 	status_is 4
@@ -343,7 +352,7 @@ has_woken() {
 
 @test "pipe form: the left half looks up, the right half stores" {
 	mock
-	requests 10 5 >in
+	requests 10 "" 5 >in
 	call lbcache a.db < <(lbcache a.db <in | lbcall)
 	status_is 0
 	[ "$(calls)" -eq 5 ]
@@ -481,7 +490,7 @@ sqlite_forget_claims() {
 		status_is 4
 	done
 	# A byte in the middle of a page: found when it is come to.
-	LC_ALL=C sed 's/to Name thing 77/to Name thing 78/' whole >a.db
+	LC_ALL=C sed 's/to Say 77./to Say 78./' whole >a.db
 	[ "$(stat -c %s a.db)" -eq "$size" ]
 	call lbcache a.db ./answer <in
 	status_is 4
@@ -489,6 +498,31 @@ sqlite_forget_claims() {
 	jq -c 'select(.error == null)' out >good
 	answers_fit good
 	each_once
+}
+
+@test "killed while it stores: the file is good, and has every answer that came out" {
+	make_answer
+	requests 20000 >in
+	local round
+	for round in 1 2 3; do
+		rm -f a.db*
+		lbcache a.db ./answer <in >out 2>err 3>&- &
+		pid=$!
+		until_true has_stored
+		kill -9 "$pid"
+		wait "$pid" || true
+		# The last line of what it wrote may be torn.
+		jq -cR 'fromjson? | select(.lb.cache) | {custom_id, body}' out >came
+		call lbcache --read-only a.db <came
+		[ "$(marks out)" = "$(lines came) hit" ]
+	done
+	call lbcache a.db ./answer <in
+	answers_fit
+	each_once
+}
+
+has_stored() {
+	[ "$(lbcache --stats a.db | jq .answers)" -gt 0 ]
 }
 
 @test "files of another kind, links, folders and other databases are refused" {
@@ -586,7 +620,7 @@ sqlite_forget_claims() {
 @test "--key: the expression's value is the question; where it yields none, nothing is cached" {
 	make_answer
 	requests 10 >in
-	call lbcache --key '.custom_id | .[1:] | tonumber % 2' a.db ./answer <in
+	call lbcache --key '.custom_id | tonumber % 2' a.db ./answer <in
 	status_is 0
 	[ "$(marks out)" = "8 hit 2 stored" ]
 	call lbcache --key 'empty' b.db ./answer <in

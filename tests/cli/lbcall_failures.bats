@@ -4,17 +4,6 @@
 load helper
 load recorder
 
-# What a record may look like that a mock answers.
-CHAT='{"model":"m","messages":[{"role":"user","content":"one of: cat, dog: a dog"}]}'
-
-# requests N: that many of them, with the ids 1 to N.
-requests() {
-	awk -v n="$1" -v body="$CHAT" 'BEGIN {
-		for (i = 1; i <= n; i++)
-			printf "{\"custom_id\":\"%d\",\"url\":\"/v1/chat/completions\",\"body\":%s}\n", i, body
-	}'
-}
-
 # A request for each answer that stands in the directory a.
 ask_all() {
 	local file
@@ -246,7 +235,7 @@ transport() {
 	faults=$(jq -r 'select(.fault != null) | .fault' log | wc -l)
 	[ "$faults" -gt 300 ]
 	[ "$(jq -c 'select(.error != null)' out | wc -l)" -eq "$faults" ]
-	holds out '(.error == null) == (.response.body.choices[0].message.content == "dog")'
+	holds out '(.error == null) == (.response.body.choices[0].message.content == "Answer to: Say \(.custom_id).")'
 }
 
 @test "what is no request fails without being sent, and the rest goes on" {

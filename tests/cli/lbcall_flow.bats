@@ -4,14 +4,6 @@
 load helper
 load recorder
 
-# requests N: that many of them, with the ids 1 to N.
-requests() {
-	awk -v n="$1" 'BEGIN {
-		for (i = 1; i <= n; i++)
-			printf "{\"custom_id\":\"%d\",\"body\":{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hello %d\"}]}}\n", i, i
-	}'
-}
-
 # start_held_recorder: answers wait until a/go exists.
 start_held_recorder() {
 	start_recorder a

@@ -4,14 +4,6 @@
 
 load helper
 
-# requests FIRST LAST: requests r0001..., which tell the mock who they are.
-requests() {
-	awk -v first="$1" -v last="$2" 'BEGIN {
-		for (i = first; i <= last; i++)
-			printf "{\"custom_id\":\"r%04d\",\"body\":{\"model\":\"m\",\"user\":\"r%04d\",\"messages\":[{\"role\":\"user\",\"content\":\"say r%04d\"}]}}\n", i, i, i
-	}'
-}
-
 # A command that answers requests without a server, one at a time; each is noted in the file asked first.
 # It fails those whose body has a member fail.
 fake() {
@@ -51,7 +43,7 @@ status_says() {
 # bats test_tags=valgrind
 @test "around lbcall: results come out as they are, and the second time from the log, without a call" {
 	start_mock --log calls
-	requests 1 20 >in
+	requests 20 >in
 	call lbcheckpoint job.log lbcall -u "$MOCK" --auth none <in
 	status_is 0
 	[ "$(distinct out)" -eq 20 ]
@@ -69,7 +61,7 @@ status_says() {
 	holds out '.lb.checkpoint.request | length == 16'
 	sort out >again
 	sort job.log | same - again
-	[ "$(jq -r .custom_id out | sort -c && distinct out)" -eq 20 ]
+	[ "$(jq -r .custom_id out | sort -nc && distinct out)" -eq 20 ]
 	[ ! -e job.log.inflight ]
 }
 
@@ -112,7 +104,7 @@ status_says() {
 
 @test "kill -9 at random moments: all results in the end, and paid for twice only what was in flight" {
 	start_mock --log calls --latency 15ms±10ms
-	requests 1 600 >in
+	requests 600 >in
 	: >killed
 	local kills=0 lost=0 now round noted
 	for ((round = 0; round < 25; round++)); do
@@ -124,8 +116,8 @@ status_says() {
 		wait "$pid" || [ $? -eq 137 ] || break
 		kills=$((kills + 1))
 		# Whatever was written out is in the log.
-		grep -o '"custom_id":"r[0-9]*"' out | sort -u >seen
-		[ ! -e job.log ] || grep -o '"custom_id":"r[0-9]*"' job.log | sort -u >logged
+		grep -o '"custom_id":"[0-9]*"' out | sort -u >seen
+		[ ! -e job.log ] || grep -o '"custom_id":"[0-9]*"' job.log | sort -u >logged
 		[ ! -e job.log ] || [ -z "$(comm -23 seen logged)" ]
 		# What was paid for and is not in the log was in flight, or had just been answered; --status says so.
 		[ -e job.log ] || continue
@@ -150,7 +142,7 @@ status_says() {
 
 @test "kill -9 of a pipe at random moments: the same" {
 	start_mock --log calls --latency 15ms±10ms
-	requests 1 300 >in
+	requests 300 >in
 	echo 'lbcheckpoint job.log <in | lbcall -c 8 -u "$MOCK" --auth none | lbcheckpoint job.log >out' >pipe
 	export MOCK
 	local kills=0 round
@@ -259,7 +251,7 @@ status_says() {
 
 @test "resume: an interrupted run leaves what it had" {
 	start_mock --log calls --latency 30ms
-	requests 1 400 >in
+	requests 400 >in
 	timeout --foreground -k 5 60 lbcheckpoint job.log lbcall -c 4 -u "$MOCK" --auth none <in >out 2>err 3>&- &
 	pid=$!
 	until_true has_lines 20 job.log
@@ -277,7 +269,7 @@ status_says() {
 
 @test "resume: by id, not by row count over output in completion order" {
 	start_mock --log calls --latency 20ms±15ms
-	requests 1 60 >in
+	requests 60 >in
 	head -n 40 in | shuf >some
 	call lbcheckpoint job.log lbcall -c 20 -u "$MOCK" --auth none <some
 	[ "$(paid)" -eq 40 ]
@@ -286,7 +278,7 @@ status_says() {
 	status_is 0
 	[ "$(paid)" -eq 60 ]
 	[ "$(jq -r .custom calls | sort | uniq -d | wc -l)" -eq 0 ]
-	holds out '.response.body.choices[0].message.content == "Answer to: say \(.custom_id)"'
+	holds out '.response.body.choices[0].message.content == "Answer to: Say \(.custom_id)."'
 }
 
 @test "resume: an input with lines put in and taken out runs the new ones only" {
@@ -593,7 +585,7 @@ status_says() {
 
 @test "results that lbcall wrote to a file can be the log" {
 	start_mock --log calls
-	requests 1 10 >in
+	requests 10 >in
 	head -n 6 in | lbcall -u "$MOCK" --auth none >job.log
 	call lbcheckpoint job.log lbcall -u "$MOCK" --auth none <in
 	status_is 0

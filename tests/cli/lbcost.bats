@@ -125,6 +125,13 @@ in_ledger() {
 	[ "$(codes out)" = 'budget_exceeded 1' ]
 }
 
+@test "every model of the table, in the form of its API, costs what another program makes of it" {
+	python3 "$TOP/tests/bench/priced.py" make "$TOP/contrib/prices.json" 2000 >in
+	call lbcost -p "$TOP/contrib/prices.json" <in
+	status_is 0
+	python3 "$TOP/tests/bench/priced.py" check "$TOP/contrib/prices.json" <out
+}
+
 @test "costs are exact: 3,000 mixed results against whole numbers worked out elsewhere" {
 	python3 - >in 2>want <<-'EOT'
 		import json, random, sys
@@ -265,6 +272,25 @@ in_ledger() {
 	status_is 2
 }
 
+@test "the installed table: each price has a source, and what differs from its family is priced so" {
+	jq -e '.sources as $s | .models | all(.[]; .sources | length > 0 and all(.[]; in($s)))' "$TOP/contrib/prices.json"
+	# A million tokens in, none out; the same with Anthropic's speed.
+	u='{"prompt_tokens":1000000,"completion_tokens":0}'
+	result a gpt-4o-2024-05-13 "$u" >in
+	result b gpt-4o-2024-11-20 "$u" >>in
+	result c gpt-3.5-turbo-0301 "$u" >>in
+	result d gpt-3.5-turbo-1106 "$u" >>in
+	result e gpt-3.5-turbo-0125 "$u" >>in
+	u='{"input_tokens":1000000,"output_tokens":0,"speed":"fast"}'
+	result f claude-opus-4-6 "$u" >>in
+	result g claude-opus-4-8 "$u" >>in
+	result h claude-opus-5-5 "$u" >>in
+	result i claude-opus-5-5 '{"input_tokens":1000000,"output_tokens":0,"speed":"standard"}' >>in
+	call lbcost <in
+	status_is 0
+	[ "$(jq .lb.cost out | paste -sd' ')" = '5 2.5 1.5 1 0.5 30 10 8 4' ]
+}
+
 @test "misuse" {
 	for words in '-b 5' '-b x cat' '-b -1 cat' '-b 5/week -l l cat' '-b 5/ -l l cat' '-b 5/day cat' '--forgive' \
 		'--alert 80%:true cat' '-b 1 --alert 80 cat' '-b 1 --alert 80%: cat' '--price 1 cat' '--rounds' '-k'; do
@@ -368,6 +394,24 @@ in_ledger() {
 	[ "$(in_ledger ledger 'SELECT count(*) FROM reservations')" -eq 20 ]
 }
 
+@test "ahead of a slow command little is reserved" {
+	requests 5000 >in
+	cat >slow <<-'EOT'
+		count=0
+		# Until no more is reserved though nothing is read.
+		until [ "$count" -gt 0 ] && [ "$count" = "$before" ]; do
+			before=$count
+			sleep 0.3
+			count=$(sqlite3 ledger 'SELECT count(*) FROM reservations')
+		done
+		echo "$count" >ahead
+		cat >/dev/null
+	EOT
+	call lbcost -b 100 -l ledger sh slow <in
+	cat ahead
+	[ "$(cat ahead)" -le 600 ]
+}
+
 @test "what was perhaps billed counts as spent, until it is forgiven" {
 	start_mock --fail hang:100%
 	export OPENAI_BASE_URL=$MOCK
@@ -465,22 +509,57 @@ worker() {
 	status_is 3
 }
 
-@test "-e: the estimate is within 5 % of what a run on lbmock costs" {
+@test "-e: the estimate is within 5 % of what a run on lbmock costs, whatever the text" {
 	start_mock --log log
 	export OPENAI_BASE_URL=$MOCK
-	# lbmock counts a token for every four bytes, which is about right for such text. Answers are cut at 9.
-	jq -nc 'range(200) | {custom_id: "p\(.)", body: {model: "gpt-4o-mini", max_tokens: 9, messages: [
-		{role: "system", content: "You classify products. Answer with one word and nothing else, please."},
-		{role: "user", content: "Classify product number \(.): a garden chair of oak with cushions in green, weatherproof. \("It is sold in sets of four, with a table of the same wood, and comes with instructions. " * (. % 4 + 1))"}]}}' >in
-	call lbcost -e --json --expect-output 9 <in
-	status_is 0
-	estimate=$(jq '.usd * 1e9 | floor' out)
-	call lbcost lbcall <in
-	status_is 0
-	real=$(results_cost out)
-	echo "estimate $estimate, real $real"
-	[ $((estimate * 100)) -ge $((real * 95)) ]
-	[ $((estimate * 100)) -le $((real * 105)) ]
+	local text estimate real
+	# Whatever lbmock answers is cut at 4 tokens.
+	while read -r text; do
+		jq -nc --arg t "$text" 'range(100) | {custom_id: "p\(.)", body: {model: "gpt-4o-mini", max_tokens: 4, messages: [
+			{role: "system", content: "Continue the text that the user gives you, in its own language."},
+			{role: "user", content: ("\(.): " + $t * (. % 4 + 1))}]}}' >in
+		call lbcost -e --json --expect-output 4 <in
+		status_is 0
+		estimate=$(jq '.usd * 1e9 | floor' out)
+		call lbcost lbcall <in
+		status_is 0
+		real=$(results_cost out)
+		echo "estimate $estimate, real $real: $text"
+		[ $((estimate * 100)) -ge $((real * 95)) ]
+		[ $((estimate * 100)) -le $((real * 105)) ]
+	done <<-'EOT'
+		The garden chair of oak with green cushions is weatherproof, and is sold in sets of four with a table of the same wood.
+		Der wetterfeste Gartenstuhl aus Eichenholz mit grünen Sitzkissen wird im Viererset mit dem dazugehörigen Tisch geliefert.
+		这把橡木花园椅配有绿色坐垫，经得起风雨，四把一套出售，附同样木料的桌子和安装说明。
+		static int find(const struct table *t, const char *name) { for (size_t i = 0; i < t->count; i++) { if (strcmp(t->rows[i].name, name) == 0) return (int)i; } return -1; }
+		{"id":48213,"name":"Oak chair","price":{"amount":129.95,"currency":"EUR"},"tags":["garden","oak","green"],"stock":null,"dimensions":[55.5,60.0,92.25]}
+	EOT
+	[ "$(lines log)" -eq 500 ]
+}
+
+@test "memory does not grow with the number of records" {
+	local n
+	# The peak of what the command itself took, in KiB.
+	cat >peak.py <<-'EOT'
+		import os, sys
+		pid = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+		_, status, usage = os.wait4(pid, 0)
+		open(sys.argv[1], "w").write(str(usage.ru_maxrss))
+		sys.exit(os.waitstatus_to_exitcode(status))
+	EOT
+	for n in 10000 100000; do
+		seq $n | sed 's/.*/{"custom_id":"r&","body":{"model":"gpt-4o-mini","max_tokens":50,"messages":[{"role":"user","content":"Say hello number & to the world."}]}}/' |
+			python3 peak.py left.$n lbcost -b 1000 -l ledger.$n |
+			sed 's/}$/,"response":{"status_code":200,"body":{"model":"gpt-4o-mini","usage":{"prompt_tokens":10,"completion_tokens":20}}},"error":null}/' |
+			python3 peak.py right.$n lbcost -l ledger.$n |
+			python3 peak.py plain.$n lbcost >out
+		[ "$(lines out)" -eq $n ]
+		[ "$(in_ledger ledger.$n 'SELECT sum(requests) FROM spends')" -eq $n ]
+	done
+	for n in left right plain; do
+		echo "$n: $(cat $n.10000) KiB for 10,000, $(cat $n.100000) for 100,000"
+		grep -q __asan_init "$LB_BIN/lbcost" || [ $(($(cat $n.100000) * 10)) -le $(($(cat $n.10000) * 11)) ]
+	done
 }
 
 @test "-e: tokens, dollars and time by hand" {
@@ -505,6 +584,28 @@ worker() {
 	holds out '.seconds.concurrent == ((.input_tokens + 250) * 60 / 100)'
 	call lbcost -e <in
 	grep -qE '^as a batch +5 +[0-9]+ +250 +[0-9.]+ +up to 24h$' out
+}
+
+@test "-e: what was assumed is said, and what is no request" {
+	requests 5 >in
+	call lbcost -e --latency 250ms --expect-output 7 <in
+	status_is 0
+	grep -qF '0.25s (--latency)' out
+	grep -qF '7 tokens' out
+	call lbcost -e <in
+	grep -qF -- '--expect-output tells how many' out
+	# Amounts stand under one another.
+	[ "$(awk '/^as a batch|^at most/ { print index($0, $(NF - ($1 == "as" ? 3 : 0))) + length($(NF - ($1 == "as" ? 3 : 0))) }' out | sort -u | wc -l)" -eq 1 ]
+	echo '{"name":"an item"}' >items
+	call lbcost -e <items
+	grep -q '^lbcost: 1 lines are no requests; lbchunk' err
+	# A file that is named instead of being the input.
+	call lbcost -e in
+	status_is 2
+	grep -qF "< 'in'" err
+	call lbcost -l ledger --report cat
+	status_is 2
+	[ ! -e ledger ]
 }
 
 @test "-e: what has no price or no bound is said" {
@@ -546,13 +647,48 @@ worker() {
 	call env PATH="$PWD/bin" lbcost -l ledger --report --plot days.svg
 	status_is 4
 	grep -q 'gnuplot is not installed' err
-	# One that keeps what it is told.
+	# One that keeps what it is told: a minute with 1 request, one without any, one with 3.
+	in_ledger ledger 'UPDATE minutes SET at = 1795348800; INSERT INTO minutes VALUES(1795348920, 3, 500000)'
 	printf '#!/bin/sh\n/bin/cat >script; printf %%s "$LB_PLOT" >name\n' >bin/gnuplot
 	chmod +x bin/gnuplot
 	call env PATH="$PWD/bin" lbcost -l ledger --report --plot "day's.svg"
 	status_is 0
 	[ "$(cat name)" = "day's.svg" ]
-	grep -qx "$(date -u +%F) 0.000210" script
+	sed -n '/<< EOD/,/^EOD/p' script | sed '1d;$d' >points
+	printf '%s\n' '1795348800 0 1.000' '1795348860 0.00021 0.000' '1795348920 0.00021 3.000' \
+		'1795348980 0.00071 0.000' >want
+	same points want
+	printf '#!/bin/sh\nexit 1\n' >bin/gnuplot
+	call env PATH="$PWD/bin" lbcost -l ledger --report --plot days.svg
+	status_is 4
+	grep -q 'gnuplot failed' err
+}
+
+@test "--plot: the picture has axes with labels, the spend and the throughput" {
+	command -v gnuplot >/dev/null || skip "no gnuplot"
+	result a gpt-4o-mini '{"prompt_tokens":1000,"completion_tokens":100}' >in
+	call lbcost -l ledger <in
+	# Three hours of it, so that points are further apart than a minute.
+	in_ledger ledger "WITH RECURSIVE m(at) AS (SELECT 1795348800 UNION ALL SELECT at + 60 FROM m LIMIT 600)
+		INSERT INTO minutes SELECT at, 5, 1000000 FROM m"
+	in_ledger ledger 'DELETE FROM minutes WHERE at NOT BETWEEN 1795348800 AND 1795348800 + 36000'
+	call lbcost -l ledger --report --plot days.svg
+	status_is 0
+	python3 - <<-'EOT'
+		import xml.etree.ElementTree as xml
+		tree = xml.parse('days.svg')
+		texts = [''.join(e.itertext()).strip() for e in tree.iter('{http://www.w3.org/2000/svg}text')]
+		for want in ('USD spent', 'requests a minute', 'time, UTC', '12:00', '22:00',
+		        '$0.6, 3000 requests, from 2026-11-22 12:00 to 2026-11-22 22:00 UTC'):
+		    assert want in texts, (want, texts)
+	EOT
+	call lbcost -l ledger --report --plot nowhere/days.svg
+	status_is 4
+	grep -q 'gnuplot failed' err
+	call lbcost -l empty </dev/null
+	call lbcost -l empty --report --plot days.svg
+	status_is 4
+	grep -q 'nothing was spent' err
 }
 
 @test "the meter is drawn when stderr is a terminal, never on stdout" {

@@ -4,14 +4,6 @@
 load helper
 load wrapper
 
-# requests N [TEXT]: r0 to r(N-1).
-requests() {
-	awk -v n="$1" -v text="${2-x}" 'BEGIN {
-		for (i = 0; i < n; i++)
-			printf "{\"custom_id\":\"r%d\",\"body\":{\"model\":\"m\",\"user\":\"r%d\",\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}]}}\n", i, i, text
-	}'
-}
-
 # served: how many calls the provider has had.
 served() {
 	wc -l <calls
@@ -39,7 +31,7 @@ all_answered() {
 
 @test "a quota that is spent after 100 calls: at most as many further ones as are in flight, all accounted for" {
 	# Longer than a page, so that few are on their way to the command.
-	requests 1000 "$(printf '%06000d' 0)" >in
+	requests 1000 "$(printf '"padding":"%06000d",' 0)" >in
 	start_mock --latency 20ms --quota 100 --log calls
 	call lbretry lbcall -c 20 -u "$MOCK" <in
 	status_is 3

@@ -6,14 +6,6 @@
 load helper
 load recorder # for AIDS
 
-# requests N [CAP]: with a cap on the answer, or without.
-requests() {
-	awk -v n="$1" -v cap="${2:+\"max_tokens\":$2,}" 'BEGIN {
-		for (i = 1; i <= n; i++)
-			printf "{\"custom_id\":\"%d\",\"body\":{\"model\":\"m\",%s\"messages\":[{\"role\":\"user\",\"content\":\"Say %d.\"}]}}\n", i, cap, i
-	}'
-}
-
 # stat NAME: a number of the lbmock's.
 stat() {
 	curl -s "$MOCK/lbmock/stats" | jq "$1"
@@ -84,7 +76,7 @@ took() {
 
 @test "tokens: what is set aside for answers and not used is given back" {
 	start_mock
-	requests 12 30000 >in
+	requests 12 '"max_tokens":30000,' >in
 	# All of it used would take five minutes; this ends after one.
 	call lbthrottle -t 60000 lbcall -u "$MOCK" <in
 	status_is 0
@@ -93,7 +85,7 @@ took() {
 
 @test "tokens: a provider that counts what was asked for is not overrun" {
 	start_mock --tpm 300000 --latency 100ms
-	requests 100 3050 >in
+	requests 100 '"max_tokens":3050,' >in
 	# 100 * 3,065 are 306,500, less a minute's at the start: those that are left come in at 5,000 a second.
 	began=$(now_ms)
 	call lbthrottle -t 300k lbcall -u "$MOCK" -c 20 <in
@@ -135,9 +127,9 @@ took() {
 @test "a request for more tokens than a minute has fails at once; the others go" {
 	start_mock
 	{
-		requests 2 100
-		requests 1 2000
-		requests 2 100
+		requests 2 '"max_tokens":100,'
+		requests 1 '"max_tokens":2000,'
+		requests 2 '"max_tokens":100,'
 	} >in
 	call lbthrottle -t 1k lbcall -u "$MOCK" <in
 	status_is 1
@@ -199,7 +191,7 @@ took() {
 
 @test "both sides of a pipe share what they know, and the results bear no trace of it" {
 	start_mock --rpm 6000 --burst 200
-	requests 12 30000 >in
+	requests 12 '"max_tokens":30000,' >in
 	lbcall -u "$MOCK" -c 1 <in | jq -cS 'del(.id, .response, .lb.ms)' >want
 	# The right side gives back what was not used: all of it used would take five minutes.
 	timeout 60 lbthrottle -t 60000 -f state <in | lbcall -u "$MOCK" |

@@ -39,7 +39,7 @@ static struct ledger *open_ledger(const char *file, int64_t budget, enum ledger_
 static enum ledger_answer reserve(struct ledger *l, int64_t amount, int64_t now, uint64_t *id)
 {
 	ledger_begin(l, now);
-	enum ledger_answer answer = ledger_reserve(l, amount, "model", id);
+	enum ledger_answer answer = ledger_reserve(l, amount, id);
 	ledger_commit(l);
 	return answer;
 }
@@ -103,6 +103,15 @@ static void test_twice(void)
 	tap_int(ledger_reserved(l), 0, "and given back once");
 	settle(l, LEDGER_SPENT, 0, -1, 5, NOON);
 	tap_int(ledger_spent(l), 15, "without a reservation a cost is booked all the same");
+	reserve(l, 60, NOON, &a);
+	struct ledger_entry e = {.reserved = true, .id = a, .amount = -1, .model = "m", .cost = 10};
+	for (int i = 0; i < 2; i++) {
+		ledger_begin(l, NOON);
+		ledger_settle(l, &e);
+		ledger_commit(l);
+	}
+	tap_int(ledger_reserved(l), 0, "an amount that is not told is that of the file");
+	tap_int(ledger_spent(l), 25, "and booked once");
 	ledger_close(l);
 }
 
@@ -295,6 +304,42 @@ static void test_report(void)
 	ledger_close(l);
 }
 
+static void add_point(void *context, const struct ledger_point *point)
+{
+	struct report *r = context;
+
+	buf_addf(&r->text, "%lld:%lld,%lld;", (long long)(point->at - NOON),
+		 (long long)point->requests, (long long)point->spent);
+}
+
+static void test_pace(void)
+{
+	struct report r = {{0}};
+	int64_t step;
+
+	new_path();
+	struct ledger *l = open_ledger(path, -1, LEDGER_EVER);
+	tap_int(ledger_pace(l, &step, add_point, &r), 0, "nothing spent");
+	tap_int((long long)r.text.length, 0, "has no pace");
+	settle(l, LEDGER_SPENT, 0, -1, 10, NOON + 59);
+	settle(l, LEDGER_SPENT, 0, -1, 10, NOON + 1);
+	settle(l, LEDGER_FREE, 0, -1, 0, NOON + 62);
+	settle(l, LEDGER_SPENT, 0, -1, 5, NOON + 399 * 60);
+	ledger_pace(l, &step, add_point, &r);
+	tap_is(buf_string(&r.text), "0:2,20;23940:1,5;", "minutes in which something was spent");
+	tap_int(step, 60, "in steps of a minute for 400 of them");
+	buf_clear(&r.text);
+	settle(l, LEDGER_SPENT, 0, -1, 5, NOON + 400 * 60);
+	ledger_pace(l, &step, add_point, &r);
+	tap_int(step, 600, "and of ten when there are more");
+	tap_is(buf_string(&r.text), "0:2,20;23400:1,5;24000:1,5;", "put together");
+	settle(l, LEDGER_SPENT, 0, -1, 5, NOON + 1000 * DAY);
+	ledger_pace(l, &step, add_point, &r);
+	tap_int(step, DAY, "of a day at most");
+	buf_free(&r.text);
+	ledger_close(l);
+}
+
 /* Numbers that make no sense cannot be summed up to an overflow. */
 static void test_absurd(void)
 {
@@ -348,6 +393,7 @@ int main(void)
 	test_periods();
 	test_alert();
 	test_report();
+	test_pace();
 	test_absurd();
 	test_files();
 	char command[128];

@@ -1,3 +1,4 @@
+#include "buf.h"
 #include "capture.h"
 #include "clock.h"
 #include "meter.h"
@@ -99,11 +100,61 @@ static void unknown_total(void)
 	meter_end(&m, 2 * CLOCK_SEC);
 }
 
+/* A thousand at once from a store, then one a second, of which a line tells every ten. */
+static void resumed(void)
+{
+	struct meter m = {.progress = true, .total = 2000, .ok = 1000, .cached = 1000};
+	meter_start(&m, 0);
+	for (int64_t second = 1; second <= 50; second++) {
+		m.ok++;
+		m.spent += 0.001;
+		meter_tick(&m, second * CLOCK_SEC);
+	}
+}
+
 static void nothing_done(void)
 {
 	struct meter m = {.progress = true, .total = 5};
 	meter_start(&m, 7);
 	meter_end(&m, 7);
+}
+
+/* A job that began with 6,000 answers from a store, a minute ago; since then 10 a second came. */
+static void test_widths(void)
+{
+	static const struct {
+		size_t columns;
+		const char *want;
+	} cases[] = {
+	    {199, "lb: [#############.......]  66%  6600/10000 done  10/s  6000 cached  21 failed"
+		  "  7 retries  $0.1200 of $5.00, ~$0.8000  ETA 5m40s"},
+	    {119, "lb: [#######...]  66%  6600/10000 done  10/s  6000 cached  21 failed"
+		  "  7 retries  $0.1200 of $5.00, ~$0.8000  ETA 5m40s"},
+	    {96,
+	     "lb: [#######...]  66% 6600/10000 10/s $0.1200/$5.00 ~$0.8000 6000 cached 21 failed"
+	     " ETA 5m40s"},
+	    {91, "[#######...]  66% 6600/10000 10/s $0.1200/$5.00 ~$0.8000 6000 cached 21 failed"
+		 " ETA 5m40s"},
+	    {82, "[###..] 6600/10000 10/s $0.1200/$5.00 ~$0.8000 6000 cached 21 failed ETA 5m40s"},
+	    {79, "[###..] 6600/10000 10/s $0.1200/$5.00 ~$0.8000 6000 cached 21 failed ETA 5m40s"},
+	    {77, "6600/10000 10/s $0.1200/$5.00 ~$0.8000 6000 cached 21 failed ETA 5m40s"},
+	    {20, "6600/10000 10/s $0.1"},
+	};
+	struct meter m = {.progress = true, .total = 10000, .budget = 5};
+	struct buf line = {0};
+
+	m.marks[0] = (struct meter_mark){.time = 15 * CLOCK_SEC, .done = 6000};
+	m.cached = 6000;
+	m.ok = 6579;
+	m.failed = 21;
+	m.attempts = 7;
+	m.spent = 0.12;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		buf_clear(&line);
+		meter_line(&line, &m, 75 * CLOCK_SEC, cases[i].columns);
+		tap_is(buf_string(&line), cases[i].want, "in %zu columns", cases[i].columns);
+	}
+	buf_free(&line);
 }
 
 int main(void)
@@ -126,11 +177,24 @@ int main(void)
 	    {"more than was expected", beyond,
 	     "lb: [####################] 100%  3/2 done  3.0/s\n"},
 	    {"no total", unknown_total, "lb: 3 done  1.5/s\n"},
+	    {"what came from a store is soon out of the rate", resumed,
+	     "lb: [##########..........]  50%  1010/2000 done  101/s  1000 cached  $0.0100, "
+	     "~$0.0198"
+	     "  ETA 9s\n"
+	     "lb: [##########..........]  51%  1020/2000 done  51/s  1000 cached  $0.0200, ~$0.0392"
+	     "  ETA 19s\n"
+	     "lb: [##########..........]  52%  1030/2000 done  34/s  1000 cached  $0.0300, ~$0.0583"
+	     "  ETA 28s\n"
+	     "lb: [##########..........]  52%  1040/2000 done  26/s  1000 cached  $0.0400, ~$0.0769"
+	     "  ETA 36s\n"
+	     "lb: [###########.........]  52%  1050/2000 done  1.0/s  1000 cached  $0.0500, ~$1.00"
+	     "  ETA 15m50s\n"},
 	    {"nothing done, no time passed", nothing_done,
 	     "lb: [....................]   0%  0/5 done  0.0/s\n"},
 	};
 
 	test_counts();
+	test_widths();
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		tap_int(capture(cases[i].run), 0, "%s: ends well", cases[i].name);
 		tap_is(captured, cases[i].want, "%s", cases[i].name);

@@ -109,6 +109,11 @@ static const struct usage_case others[] = {
      "\"totalTokenCount\":1430}}",
      true,
      {1200, 1024, 0, 0, 230, 200}},
+    {"Gemini, what tools brought in is input besides the prompt",
+     "{\"usageMetadata\":{\"promptTokenCount\":100,\"toolUsePromptTokenCount\":40,"
+     "\"candidatesTokenCount\":7,\"totalTokenCount\":147}}",
+     true,
+     {140, 0, 0, 0, 7, 0}},
     {"Gemini, a blocked prompt",
      "{\"promptFeedback\":{\"blockReason\":\"SAFETY\"},\"usageMetadata\":"
      "{\"promptTokenCount\":9,\"totalTokenCount\":9}}",

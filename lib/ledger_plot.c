@@ -1,0 +1,146 @@
+/* What was spent over time, as a picture by gnuplot. */
+#include "buf.h"
+#include "ledger_print.h"
+#include "money.h"
+#include "msg.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char settings[] =
+    "set terminal svg size 900,540 dynamic font 'sans-serif,13' background 'white'\n"
+    "set output system('printf %s \"$LB_PLOT\"')\n"
+    "set xdata time\nset timefmt '%s'\nset grid\nset border 3\nset tics nomirror out\n"
+    "set yrange [0:*]\nset key off\nset lmargin 12\nset style fill solid 0.6 noborder\n";
+
+/* Two pictures, one over the other. The columns of $pace are a time in seconds, the dollars spent
+ * up to it, and the requests a minute from it on. */
+static const char pictures[] =
+    "set multiplot layout 2,1\n"
+    "set title what\nset ylabel 'USD spent'\nset format y '%g'\nset format x ''\n"
+    "plot $pace using 1:2 with lines linewidth 2 linecolor rgb '#1f6f8b'\n"
+    "set title\nset ylabel 'requests a minute'\nset xlabel 'time, UTC'\n"
+    "set format x times\n"
+    "plot $pace using 1:3 with fillsteps linecolor rgb '#e0a458'\n"
+    "unset multiplot\n";
+
+struct plotter {
+	struct buf points;
+	int64_t step, first, end; /* seconds */
+	int64_t spent, requests;
+};
+
+static void add_point(struct plotter *p, int64_t at, int64_t requests)
+{
+	buf_addf(&p->points, "%" PRId64 " ", at);
+	money_print(&p->points, p->spent);
+	buf_addf(&p->points, " %.3f\n", (double)requests * 60 / (double)p->step);
+}
+
+/* What was spent grows from the beginning of the time to its end; before it nothing happened. */
+static void plot_point(void *context, const struct ledger_point *point)
+{
+	struct plotter *p = context;
+
+	if (p->end == 0)
+		p->first = point->at;
+	else if (p->end < point->at)
+		add_point(p, p->end, 0);
+	add_point(p, point->at, point->requests);
+	p->spent = money_sum(p->spent, point->spent);
+	p->requests += point->requests;
+	p->end = point->at + p->step;
+}
+
+static void write_script(struct buf *script, struct plotter *p)
+{
+	add_point(p, p->end, 0);
+	buf_adds(script, settings);
+	buf_addf(script, "set xrange [\"%" PRId64 "\":\"%" PRId64 "\"]\n", p->first, p->end);
+	const char *times = "%d %b\\n%Y";
+	if (p->end - p->first <= 600)
+		times = "%H:%M:%S";
+	else if (p->end - p->first < 2 * 86400)
+		times = "%H:%M";
+	buf_addf(script, "times = \"%s\"\n", times);
+	buf_adds(script, "what = '$");
+	money_print(script, p->spent / 10000 * 10000);
+	buf_addf(script, ", %" PRId64 " requests, from '.strftime('%%Y-%%m-%%d %%H:%%M', %" PRId64,
+		 p->requests, p->first);
+	buf_addf(script, ").' to '.strftime('%%Y-%%m-%%d %%H:%%M UTC', %" PRId64 ")\n", p->end);
+	buf_adds(script, "$pace << EOD\n");
+	buf_add(script, p->points.data, p->points.length);
+	buf_adds(script, "EOD\n");
+	buf_adds(script, pictures);
+}
+
+/* gnuplot's stdin, and its process. The file's name goes by the environment: a script would give
+ * meaning to some characters in it. */
+static FILE *start_gnuplot(const char *file, pid_t *pid)
+{
+	int ends[2];
+
+	if (pipe(ends) < 0)
+		return NULL;
+	*pid = fork();
+	if (*pid == 0) {
+		dup2(ends[0], STDIN_FILENO);
+		close(ends[0]);
+		close(ends[1]);
+		setenv("LB_PLOT", file, 1);
+		execlp("gnuplot", "gnuplot", (char *)NULL);
+		_exit(127);
+	}
+	close(ends[0]);
+	if (*pid < 0) {
+		close(ends[1]);
+		return NULL;
+	}
+	return fdopen(ends[1], "w");
+}
+
+static int run_gnuplot(const struct buf *script, const char *file)
+{
+	pid_t pid = -1;
+	int status = 0;
+	FILE *to = start_gnuplot(file, &pid);
+
+	if (to == NULL) {
+		msg_warn("--plot: %s", strerror(errno));
+		return -1;
+	}
+	bool written = fwrite(script->data, 1, script->length, to) == script->length;
+	written = fclose(to) == 0 && written;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		msg_warn("--plot: gnuplot is not installed; --report --json has the numbers");
+	else if (status != 0 || !written)
+		msg_warn("--plot: gnuplot failed");
+	return status == 0 && written ? 0 : -1;
+}
+
+int ledger_plot(struct ledger *l, const char *file)
+{
+	struct plotter p = {0};
+	struct buf script = {0};
+	int result = ledger_pace(l, &p.step, plot_point, &p);
+
+	if (result < 0) {
+		msg_warn("%s", ledger_problem(l));
+	} else if (p.end == 0) {
+		msg_warn("--plot: nothing was spent yet");
+		result = -1;
+	} else {
+		write_script(&script, &p);
+		result = run_gnuplot(&script, file);
+	}
+	buf_free(&script);
+	buf_free(&p.points);
+	return result;
+}
