@@ -183,9 +183,10 @@ static bool never_sent(const struct resend *t, const struct stage_flight *flight
 	return flight->lost && t->forwarding;
 }
 
-/* A failure that another attempt may mend; the next one is planned. */
+/* A failure that another attempt may mend; the next one is planned, and if free not in the budget.
+ */
 static void again(struct resend *t, const struct stage_flight *flight, struct attempt *a,
-		  unsigned old_model, bool for_length, int64_t until)
+		  unsigned old_model, bool free, int64_t until)
 {
 	if (stage_halted(t->stage)) {
 		resend_emit_rest(t, span_of(&t->line), flight->sequence);
@@ -195,22 +196,36 @@ static void again(struct resend *t, const struct stage_flight *flight, struct at
 		stage_emit(t->stage, flight->sequence, span_of(&t->line), true);
 		return;
 	}
-	/* A longer window is another question, not the same one again; and the command's end is no
-	 * sign of an outage. */
-	a->state.granted = for_length || flight->lost || retry_take(&t->budget);
+	a->state.granted = free || retry_take(&t->budget);
 	if (!a->state.granted && t->input_ended)
 		resend_emit_spent(t, span_of(&t->line), flight->sequence);
 	else
 		hold(t, flight, a, old_model, until);
 }
 
-/*
- * A wrapper whose own command has died fails all that it is given. It says command_died as we
- * would, and must go, so that both are started anew.
- */
-static bool has_lost_its_command(const struct record *r)
+static bool has_code(const struct record *r, const char *code)
 {
-	return json_equals(json_get(r->error, "code"), "command_died");
+	return json_equals(json_get(r->error, "code"), code);
+}
+
+/*
+ * Has the record come back for want of a command, and not for its own sake or the provider's? A
+ * wrapper whose own command has died fails all that it is given, with command_died as we would; and
+ * what it holds when it is asked to end for that comes back cancelled.
+ */
+static bool is_returned(const struct record *r, const struct stage_flight *flight)
+{
+	bool given_up = has_code(r, "cancelled") && !json_is_set(r->response);
+
+	return flight->lost || has_code(r, "command_died") || given_up;
+}
+
+/* The command works no more, as a returned record shows: both it and its own are started anew. */
+static void start_anew(struct stage *s, const struct record *r)
+{
+	stage_discount(s);
+	if (has_code(r, "command_died"))
+		stage_replace(s);
 }
 
 /* The request itself came back: a command that calls nobody, like lbthrottle without lbcall. */
@@ -268,13 +283,19 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 	unsigned model = a.state.model;
 	retry_read(&o, r->response, r->error, record_lb(r, "ratelimit"), clock_wall());
 	o.rejected = o.class == PROVIDER_OK && !is_ok(t, r);
+	bool returned = is_returned(r, flight);
 	/* Neither the command's end nor a refusal to send says anything of the provider. */
 	bool tells = o.class <= PROVIDER_TRANSIENT || json_is_set(r->response);
-	if (!flight->lost && has_lost_its_command(r))
-		stage_replace(s);
-	else if (!flight->lost && tells)
+	if (returned)
+		o.class = PROVIDER_TRANSIENT;
+	if (returned && !flight->lost)
+		start_anew(s, r);
+	else if (!returned && tells)
 		tell_breaker(t, r, o.class != PROVIDER_TRANSIENT, now);
-	bool failed = o.rejected || (o.class != PROVIDER_OK && !flight->lost);
+	bool failed = o.rejected || (o.class != PROVIDER_OK && !returned);
+	/* A longer window is another question, not the same one again; and the command's end is no
+	 * sign of an outage. */
+	bool free = returned || o.class == PROVIDER_LENGTH;
 	buf_clear(&t->line);
 	attempt_line(&t->line, &a, r, flight->request, o.rejected);
 	switch (
@@ -285,8 +306,7 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 		stage_emit(s, sequence, span_of(&t->line), false);
 		break;
 	case RETRY_FAILED:
-		if (stage_halted(s) &&
-		    (flight->lost || json_equals(json_get(r->error, "code"), "cancelled")))
+		if (stage_halted(s) && returned)
 			resend_emit_rest(t, span_of(&t->line), sequence);
 		else
 			stage_emit(t->stage, sequence, span_of(&t->line), true);
@@ -295,7 +315,7 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 		resend_emit_quota(t, span_of(&t->line), sequence);
 		break;
 	case RETRY_AGAIN:
-		again(t, flight, &a, model, o.class == PROVIDER_LENGTH, until);
+		again(t, flight, &a, model, free, until);
 		break;
 	}
 	if (failed)

@@ -72,6 +72,11 @@ bool stage_halted(const struct stage *s)
 	return s->halted;
 }
 
+bool stage_is_full(const struct stage *s)
+{
+	return out_pending(&s->out) >= OUT_FULL;
+}
+
 size_t stage_held(const struct stage *s)
 {
 	return hold_count(s->holds);

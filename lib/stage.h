@@ -141,8 +141,16 @@ bool stage_halted(const struct stage *s);
  * started again for what is forwarded from now on. What was in it comes back, answered or lost. */
 void stage_replace(struct stage *s);
 
+/* The result at hand, an answer of the command's, does not show that the command works: it does not
+ * count when a command that ends again and again without an answer is given up. */
+void stage_discount(struct stage *s);
+
 /* Something is broken beyond repair; the message has been given. Ends the run with the status. */
 void stage_fatal(struct stage *s, int status);
+
+/* Does so much wait for stdout that an engine with many results should emit no more before it is
+ * run again? */
+bool stage_is_full(const struct stage *s);
 
 /* Raise the exit status to at least this one at the end. */
 void stage_raise(struct stage *s, int status);

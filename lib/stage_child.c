@@ -205,6 +205,8 @@ static void judge_end(struct stage *s, int status, bool clean)
 	}
 	if ((!clean || s->replacing) && !s->dead && code != STATUS_USAGE)
 		return; /* it is started again */
+	if (s->replacing && code == STATUS_STOPPED)
+		code = STATUS_SYSTEM; /* it was asked to stop, since it was of no use */
 	/* When stopping, one signal may have been for both of us. */
 	if (code == STATUS_USAGE || code == STATUS_STOPPED || code == STATUS_SYSTEM)
 		stage_raise(s, code);
@@ -241,9 +243,12 @@ static void child_ended(struct stage *s)
 	line_free(&s->from);
 	stage_io_write(s); /* it may take its time to end */
 	int status = wait_for_end(s);
-	s->barren = clean || s->answers > 0 ? 0 : s->barren + 1;
-	bool again = s->options.restart && s->barren < BARREN_MOST;
-	if (!clean && (!again || s->stopping || s->child_halted))
+	/* What ends because it cannot be used at all will not be usable another time. */
+	bool unusable = WIFEXITED(status) && WEXITSTATUS(status) == STATUS_USAGE;
+	bool wanted = !clean || s->replacing;
+	s->barren = s->answers > 0 || !wanted ? 0 : s->barren + 1;
+	bool again = s->options.restart && s->barren < BARREN_MOST && !unusable;
+	if (wanted && (!again || s->stopping || s->child_halted))
 		s->dead = true;
 	judge_end(s, status, clean);
 	s->replacing = false;
@@ -317,6 +322,12 @@ void stage_child_halt(struct stage *s)
 	close_feed(s);
 	if (s->child.pid > 0)
 		interrupt_ask(s->child.pid);
+}
+
+void stage_discount(struct stage *s)
+{
+	if (s->answers > 0)
+		s->answers--;
 }
 
 void stage_replace(struct stage *s)

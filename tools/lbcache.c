@@ -56,7 +56,7 @@ static const struct cli_option options[] = {
     {OPT_REFRESH, "refresh", NULL, "ask anew, and replace what is stored"},
     {OPT_READ_ONLY, "read-only", NULL, "look up only, store nothing"},
     {OPT_MAX_SIZE, "max-size", "SIZE", "let the file be no larger; the least used goes"},
-    {'k', "keep-order", NULL, "wrap form: write results in input order"},
+    {'k', "keep-order", NULL, "around a command: results in input order"},
     {OPT_STATS, "stats", NULL, "print what is stored, and end"},
     {OPT_PURGE, "purge", NULL, "remove all answers, or with -e those older, and end"},
     {OPT_EXPORT, "export", NULL, "print the answers, one a line, and end"},

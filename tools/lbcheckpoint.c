@@ -56,7 +56,7 @@ static const struct cli_option options[] = {
     {'s', "skip", NULL, "leave out what is done, instead of writing its result again"},
     {OPT_SYNC, "sync", "WHEN", "bring the log to disk: always, never, or so often (250ms)"},
     {OPT_TRUST_IDS, "trust-ids", NULL, "the same id is done, though it asks something else"},
-    {'k', "keep-order", NULL, "wrap form: write in input order"},
+    {'k', "keep-order", NULL, "around a command: results in input order"},
     {OPT_STATUS, "status", NULL, "print what the log holds"},
     {OPT_COMPACT, "compact", NULL, "keep the last line of each id only"},
     {OPT_REPAIR, "repair", NULL, "move lines that cannot be read to LOG.bad"},

@@ -41,9 +41,9 @@ static const struct cli_option options[] = {
     {OPT_OK, "ok", "EXPR", "jq expression on the result: if not true, try again"},
     {'f', "fallback", "MODEL,...", "models to try when a record's own has failed"},
     {OPT_BUDGET, "retry-budget", "PERCENT", "retries for each 100 requests, besides 100 (20)"},
-    {OPT_STOP_AFTER, "stop-after", "N", "stop when N records in a row have failed"},
+    {OPT_STOP_AFTER, "stop-after", "N", "stop when N attempts in a row have failed"},
     {OPT_ROUNDS, "rounds", NULL, "the command answers only at end of input"},
-    {'k', "keep-order", NULL, "write in input order"},
+    {'k', "keep-order", NULL, "write results in input order"},
 };
 
 /* MODEL[,MODEL...] */

@@ -141,6 +141,32 @@ probing() {
 	holds out '.error == null'
 }
 
+@test "what wrappers give back when the command inside has died is sent again, outside of the budget" {
+	start_mock --latency 20ms --log calls
+	requests 1000 '"max_tokens":5,' | sed 's/"model":"m"/"model":"gpt-4o-mini"/' >in
+	lbretry -b 20ms --retry-budget 0 lbcost -b 5 -l spent lbthrottle -r 30000 lbcall -u "$MOCK" -c 20 <in >out 2>err 3>&- &
+	local retry=$! cost throttle
+	until_true has_lines 300 calls
+	cost=$(pgrep -P "$retry" -x lbcost)
+	throttle=$(pgrep -P "$cost" -x lbthrottle)
+	pkill -9 -P "$throttle" -x lbcall
+	status=0
+	wait "$retry" || status=$?
+	status_is 0
+	[ "$(jq -r .custom_id out | sort -u | wc -l)" -eq 1000 ]
+	holds out '.error == null'
+	[ "$(lines calls)" -le 1020 ]
+}
+
+@test "a mistake on the command line of what is wrapped twice is no reason to try for ever" {
+	requests 1000 '"max_tokens":5,' | sed 's/"model":"m"/"model":"gpt-4o-mini"/' >in
+	call lbretry -b 1ms lbcost -b 5 -l spent lbthrottle -r nonsense lbcall <in
+	status_is 4
+	[ "$(lines out)" -eq 1000 ]
+	holds out '.error.code == "command_died"'
+	[ "$(grep -c "not 'nonsense'" err)" -le 3 ]
+}
+
 @test "a request that comes back as it was has not been answered" {
 	requests 3 >in
 	call lbretry lbthrottle -r 60000 <in
