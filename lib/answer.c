@@ -100,6 +100,7 @@ static int answer_number(struct json_span entry, int64_t *n)
 static void match_answers(struct answer_set *set, struct json_span answers)
 {
 	struct json_iter it = json_iter(answers);
+	bool *seen = mem_zero(set->count, sizeof *seen);
 	struct json_span entry;
 	int64_t n;
 
@@ -112,15 +113,16 @@ static void match_answers(struct answer_set *set, struct json_span answers)
 			for (size_t i = 0; i < set->count; i++)
 				set->items[i].value = (struct json_span){NULL, 0};
 			fail_all(set, "answers_surplus", why, sizeof why - 1);
-			return;
+			break;
 		}
-		struct answer_item *item = &set->items[n - 1];
-		if (item->value.at != NULL || item->error.at != NULL)
+		if (seen[n - 1])
 			fail_item(set, (size_t)n - 1, "answer_repeated",
 				  "the packed answer has this item's number more than once");
-		else if (value.at != NULL)
-			item->value = value;
+		else
+			set->items[n - 1].value = value;
+		seen[n - 1] = true;
 	}
+	free(seen);
 	for (size_t i = 0; i < set->count; i++)
 		if (set->items[i].value.at == NULL && set->items[i].error.at == NULL)
 			fail_item(set, i, "answer_missing",
@@ -284,6 +286,17 @@ void answer_free(struct answer_set *set)
 	free(set->kept);
 	free(set->items);
 	*set = (struct answer_set){0};
+}
+
+bool answer_is_name(const char *name)
+{
+	struct buf quoted = {0};
+	bool replaced = json_quote(&quoted, name, strlen(name));
+	bool plain = !replaced && quoted.length == strlen(name) + 2 && *name != '\0';
+
+	buf_free(&quoted);
+	return plain && strcmp(name, "error") != 0 && strcmp(name, "item") != 0 &&
+	       strcmp(name, "chunk") != 0;
 }
 
 void answer_line(struct buf *out, const struct answer_item *a, struct json_span custom_id,

@@ -38,6 +38,9 @@ struct answer_set {
 void answer_take(struct answer_set *set, const struct record *result, struct expr *from);
 void answer_free(struct answer_set *set);
 
+/* May answers go to a member of this name? It needs no escapes, and means nothing else. */
+bool answer_is_name(const char *name);
+
 /*
  * Append the line for one item: its own members with the answer under the name `into`, or with
  * error. An item that is no object becomes {"item":...}, a result without items {"custom_id":...}.

@@ -10,22 +10,25 @@
 
 #define DIGEST_BYTES 8 /* of an item's hash, as an id */
 
+enum { EXPRESSIONS = 3 };
+
 struct naming {
-	struct expr *expressions[2]; /* tried in turn; the second may be NULL */
+	struct expr *expressions[EXPRESSIONS]; /* tried in turn, up to the first that is NULL */
 	struct ids *given;
 };
 
 struct naming *naming_new(const char *expression, char **error)
 {
+	static const char *const own[EXPRESSIONS] = {".chunk.id", ".custom_id", ".id"};
 	struct naming *n = mem_zero(1, sizeof *n);
 
 	n->given = ids_new();
-	n->expressions[0] = expr_new(expression != NULL ? expression : ".custom_id", error);
-	if (expression == NULL)
-		n->expressions[1] = expr_new(".id", error);
-	if (n->expressions[0] == NULL || (expression == NULL && n->expressions[1] == NULL)) {
-		naming_free(n);
-		return NULL;
+	for (size_t i = 0; i < EXPRESSIONS; i++) {
+		const char *text = expression == NULL ? own[i] : i == 0 ? expression : NULL;
+		if (text != NULL && (n->expressions[i] = expr_new(text, error)) == NULL) {
+			naming_free(n);
+			return NULL;
+		}
 	}
 	return n;
 }
@@ -34,7 +37,7 @@ void naming_free(struct naming *n)
 {
 	if (n == NULL)
 		return;
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < EXPRESSIONS; i++)
 		expr_free(n->expressions[i]);
 	ids_free(n->given);
 	free(n);
@@ -70,7 +73,7 @@ static void add_hash(const void *data, size_t n, struct buf *id)
 
 void naming_text(struct naming *n, struct json_span item, struct buf *out)
 {
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < EXPRESSIONS; i++)
 		if (n->expressions[i] != NULL && add_value(n->expressions[i], item, out))
 			return;
 	add_hash(item.at, item.length, out);

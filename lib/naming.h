@@ -11,9 +11,9 @@ struct buf;
 struct naming;
 
 /*
- * expression is a jq expression for an item's id, or NULL for .custom_id, then .id; where that is
- * no string or number, it is a hash of the item. Returns NULL with a message in *error (the caller
- * frees).
+ * expression is a jq expression for an item's id, or NULL for .chunk.id (of a piece: splitter.h),
+ * then .custom_id, then .id; where that is no string or number, it is a hash of the item. Returns
+ * NULL with a message in *error (the caller frees).
  */
 struct naming *naming_new(const char *expression, char **error);
 void naming_free(struct naming *n);

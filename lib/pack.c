@@ -1,13 +1,12 @@
 #include "pack.h"
 #include "buf.h"
 #include "expr.h"
+#include "pack_state.h"
+#include "record.h"
 #include "template.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-/* Anthropic's API wants a cap on every request. */
-#define MESSAGES_MAX_TOKENS 4096
 
 static const struct {
 	const char *name, *url;
@@ -29,32 +28,6 @@ int pack_api(const char *name, enum pack_api *api)
 	return -1;
 }
 
-/* Does a "$ref" somewhere in the schema point at its root? */
-static bool refers_to_root(struct json_span schema)
-{
-	struct json_iter it = json_iter(schema);
-	struct json_span key = {NULL, 0}, value;
-
-	while (json_next(&it, &key, &value)) {
-		if (it.object && json_equals(key, "$ref") && json_equals(value, "#"))
-			return true;
-		if (refers_to_root(value))
-			return true;
-	}
-	return false;
-}
-
-const char *pack_check_schema(const struct pack *p)
-{
-	if (json_type(p->schema) != JSON_OBJECT)
-		return "a JSON Schema is an object";
-	if (pack_is_packed(p, p->size) && refers_to_root(p->schema))
-		return "it refers to its own root (\"$ref\":\"#\"), which moves when answers are "
-		       "packed: "
-		       "name that part under $defs";
-	return NULL;
-}
-
 bool pack_is_packed(const struct pack *p, size_t count)
 {
 	if (p->api == PACK_EMBEDDINGS)
@@ -64,60 +37,6 @@ bool pack_is_packed(const struct pack *p, size_t count)
 	/* Structured output wants an object at the root: any other schema goes inside of one. */
 	bool bare = p->schema.at != NULL && !json_equals(json_get(p->schema, "type"), "object");
 	return count > 1 || bare;
-}
-
-/* The schema of {"answers":[...]} around that of one answer. */
-static void add_packed_schema(const struct pack *p, struct buf *out)
-{
-	static const char *const shared[] = {"$defs", "definitions"};
-	struct json_edit edits[2];
-
-	buf_adds(out,
-		 "{\"type\":\"object\",\"properties\":{\"answers\":{\"type\":\"array\",\"items\":"
-		 "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"},\"answer\":");
-	if (p->schema.at != NULL) {
-		/* References are from the root, so what they name must move there. */
-		for (size_t i = 0; i < 2; i++)
-			edits[i] = (struct json_edit){shared[i], {NULL, 0}};
-		json_set(out, p->schema, edits, 2);
-	} else {
-		buf_adds(out, "{\"type\":\"string\"}");
-	}
-	buf_adds(out, "},\"required\":[\"n\",\"answer\"],\"additionalProperties\":false}}},"
-		      "\"required\":[\"answers\"],\"additionalProperties\":false");
-	for (size_t i = 0; i < 2; i++) {
-		struct json_span definitions = json_get(p->schema, shared[i]);
-		if (definitions.at == NULL)
-			continue;
-		buf_addf(out, ",\"%s\":", shared[i]);
-		buf_add(out, definitions.at, definitions.length);
-	}
-	buf_addc(out, '}');
-}
-
-static void add_schema(const struct pack *p, bool packed, struct buf *out)
-{
-	if (!packed && p->schema.at == NULL)
-		return;
-	switch (p->api) {
-	case PACK_CHAT:
-		buf_adds(out, ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":"
-			      "{\"name\":\"answer\",\"strict\":true,\"schema\":");
-		break;
-	case PACK_RESPONSES:
-		buf_adds(out, ",\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"answer\","
-			      "\"strict\":true,\"schema\":");
-		break;
-	default:
-		buf_adds(out,
-			 ",\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":");
-		break;
-	}
-	if (packed)
-		add_packed_schema(p, out);
-	else
-		json_compact(out, p->schema);
-	buf_adds(out, "}}");
 }
 
 /* o1, o3, ..., gpt-5 and later name the cap differently from the models before them. */
@@ -140,7 +59,7 @@ static void add_max_output(const struct pack *p, struct buf *out)
 	const char *name = "max_tokens";
 
 	if (p->api == PACK_MESSAGES && n == 0)
-		n = MESSAGES_MAX_TOKENS;
+		n = PACK_OUTPUT;
 	if (n == 0)
 		return;
 	if (p->api == PACK_RESPONSES)
@@ -148,6 +67,16 @@ static void add_max_output(const struct pack *p, struct buf *out)
 	else if (p->api == PACK_CHAT && is_reasoning_model(p->model))
 		name = "max_completion_tokens";
 	buf_addf(out, ",\"%s\":%" PRId64, name, n);
+}
+
+int pack_add_item(const struct pack *p, struct json_span item, size_t n, struct buf *text,
+		  struct buf *message)
+{
+	buf_addf(text, "\n### %zu\n", n);
+	if (template_fill(p->prompt, item, text, message) < 0)
+		return -1;
+	buf_addc(text, '\n');
+	return 0;
 }
 
 /* The text of the request: the prompt, or the numbered prompts of a pack. */
@@ -162,12 +91,9 @@ static int add_user_text(const struct pack *p, const struct json_span *items, si
 		 "{\"answers\":[{\"n\":1,\"answer\":...},...]}, with exactly one entry for each "
 		 "item, n being the item's number.\n",
 		 count == 1 ? "is" : "are", count, count == 1 ? "" : "s");
-	for (size_t i = 0; i < count; i++) {
-		buf_addf(text, "\n### %zu\n", i + 1);
-		if (template_fill(p->prompt, items[i], text, message) < 0)
+	for (size_t i = 0; i < count; i++)
+		if (pack_add_item(p, items[i], i + 1, text, message) < 0)
 			return -1;
-		buf_addc(text, '\n');
-	}
 	return 0;
 }
 
@@ -197,7 +123,7 @@ static int fill_system(const struct pack *p, const struct json_span *items, size
 }
 
 static void add_messages(const struct pack *p, const struct buf *system, const struct buf *user,
-			 struct buf *out)
+			 bool packed, struct buf *out)
 {
 	bool has_system = p->system != NULL;
 
@@ -212,7 +138,7 @@ static void add_messages(const struct pack *p, const struct buf *system, const s
 	}
 	if (p->api == PACK_MESSAGES && has_system) {
 		buf_adds(out, ",\"system\":");
-		json_quote(out, system->data, system->length);
+		pack_prefix_add(system, p->prefix.system_head, out);
 	}
 	buf_adds(out, ",\"messages\":[");
 	if (p->api == PACK_CHAT && has_system) {
@@ -221,12 +147,12 @@ static void add_messages(const struct pack *p, const struct buf *system, const s
 		buf_adds(out, "},");
 	}
 	buf_adds(out, "{\"role\":\"user\",\"content\":");
-	json_quote(out, user->data, user->length);
+	pack_prefix_add(user, packed ? 0 : p->prefix.prompt_head, out);
 	buf_adds(out, "}]");
 }
 
-static int add_conversation(const struct pack *p, const struct json_span *items, size_t count,
-			    bool packed, struct buf *out, struct buf *message)
+int pack_add_conversation(const struct pack *p, const struct json_span *items, size_t count,
+			  bool packed, struct buf *out, struct buf *message)
 {
 	struct buf user = {0}, system = {0};
 	int result = -1;
@@ -237,9 +163,14 @@ static int add_conversation(const struct pack *p, const struct json_span *items,
 		goto out;
 	buf_adds(out, "{\"model\":");
 	json_quote(out, p->model, strlen(p->model));
-	add_messages(p, &system, &user, out);
+	if (p->prefix.key[0] != '\0')
+		buf_addf(out, ",\"prompt_cache_key\":\"%s\"", p->prefix.key);
+	if (p->cache_prefix)
+		pack_schema_add(p, packed, out);
+	add_messages(p, &system, &user, packed, out);
 	add_max_output(p, out);
-	add_schema(p, packed, out);
+	if (!p->cache_prefix)
+		pack_schema_add(p, packed, out);
 	buf_addc(out, '}');
 	result = 0;
 out:
@@ -293,24 +224,39 @@ static int add_own_body(const struct pack *p, const struct json_span *items, siz
 }
 
 int pack_request(const struct pack *p, const struct json_span *items, size_t count, struct buf *out,
-		 struct buf *message)
+		 struct json_span *body, struct buf *message)
 {
 	bool packed = pack_is_packed(p, count);
 	int result;
 
 	buf_addf(out, "\"method\":\"POST\",\"url\":\"%s\",\"body\":", apis[p->api].url);
+	size_t start = out->length;
 	if (p->body != NULL)
 		result = add_own_body(p, items, count, out, message);
 	else if (p->api == PACK_EMBEDDINGS)
 		result = add_embeddings(p, items, count, out, message);
 	else
-		result = add_conversation(p, items, count, packed, out, message);
+		result = pack_add_conversation(p, items, count, packed, out, message);
 	if (result < 0)
 		return -1;
+	size_t end = out->length;
 	buf_adds(out, ",\"lb\":{\"items\":");
 	add_items(items, count, out);
 	if (packed)
 		buf_adds(out, ",\"packed\":true");
 	buf_adds(out, "}}");
+	*body = (struct json_span){out->data + start, end - start};
 	return 0;
+}
+
+void pack_add_failed(struct buf *out, struct json_span id, struct json_span item, const char *code,
+		     const char *message)
+{
+	buf_adds(out, "{\"custom_id\":");
+	buf_add(out, id.at, id.length);
+	buf_adds(out, ",\"response\":null,\"error\":");
+	record_error(out, code, message, strlen(message));
+	buf_adds(out, ",\"lb\":{\"items\":");
+	add_items(&item, 1, out);
+	buf_adds(out, "}}");
 }

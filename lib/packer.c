@@ -9,6 +9,7 @@
 #include "stage.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ struct gathered {
 	size_t *ends; /* where each one ends in text */
 	uint64_t *sequences;
 	size_t count;
+	int64_t weight; /* of all of them, where the input has a limit */
 };
 
 struct packer {
@@ -30,6 +32,8 @@ struct packer {
 	const char *into;
 	struct gathered gathered;
 	struct json_span *items; /* room for one pack */
+	bool weighs;             /* packs are to close early */
+	int64_t weight_most;     /* of the items in one */
 	struct buf line, message;
 };
 
@@ -45,6 +49,9 @@ struct packer *packer_new(struct stage *stage, const struct pack *pack, struct n
 	p->gathered.ends = mem_zero(pack->size, sizeof *p->gathered.ends);
 	p->gathered.sequences = mem_zero(pack->size, sizeof *p->gathered.sequences);
 	p->items = mem_zero(pack->size, sizeof *p->items);
+	p->weighs = pack->max_input > 0 && pack->size > 1 && pack->body == NULL;
+	if (p->weighs)
+		p->weight_most = 100 * pack->max_input - pack_frame_weight(pack);
 	return p;
 }
 
@@ -73,19 +80,15 @@ void packer_fail(struct packer *p, struct json_span item, uint64_t sequence, con
 	struct buf id = {0}, error = {0};
 
 	buf_clear(&p->line);
-	record_error(&error, code, message, strlen(message));
 	if (p->into != NULL) {
+		record_error(&error, code, message, strlen(message));
 		struct answer_item a = {item, {NULL, 0}, {error.data, error.length}};
 		answer_line(&p->line, &a, (struct json_span){NULL, 0}, p->into);
 	} else {
 		if (naming_id(p->naming, &item, 1, &id) < 0)
 			ids_failed(p);
-		buf_addf(&p->line,
-			 "{\"custom_id\":%s,\"response\":null,\"error\":", buf_string(&id));
-		buf_add(&p->line, error.data, error.length);
-		buf_adds(&p->line, ",\"lb\":{\"items\":[");
-		buf_add(&p->line, item.at, item.length);
-		buf_adds(&p->line, "]}}");
+		pack_add_failed(&p->line, (struct json_span){id.data, id.length}, item, code,
+				message);
 	}
 	stage_emit(p->stage, sequence, (struct json_span){p->line.data, p->line.length}, true);
 	buf_free(&id);
@@ -99,12 +102,13 @@ static void send_good_ones(struct packer *p, struct json_span *items, uint64_t *
 			   size_t count)
 {
 	struct buf message = {0};
+	struct json_span body;
 	size_t good = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		buf_clear(&p->line);
 		buf_clear(&message);
-		if (pack_request(p->pack, &items[i], 1, &p->line, &message) < 0) {
+		if (pack_request(p->pack, &items[i], 1, &p->line, &body, &message) < 0) {
 			packer_fail(p, items[i], sequences[i], "bad_item", buf_string(&message));
 		} else {
 			items[good] = items[i];
@@ -119,17 +123,37 @@ static void send_good_ones(struct packer *p, struct json_span *items, uint64_t *
 	buf_free(&message);
 }
 
+/* The items are too much for one request: try with half of them. */
+static void send_halves(struct packer *p, struct json_span *items, uint64_t *sequences,
+			size_t count)
+{
+	size_t half = count / 2;
+
+	if (count == 1) {
+		packer_fail(p, items[0], sequences[0], "item_too_large", buf_string(&p->message));
+		return;
+	}
+	send_pack(p, items, sequences, half);
+	send_pack(p, items + half, sequences + half, count - half);
+}
+
 /* Make one request of the items and forward it. */
 static void send_pack(struct packer *p, struct json_span *items, uint64_t *sequences, size_t count)
 {
 	struct buf id = {0}, members = {0};
+	struct json_span body;
 
 	buf_clear(&p->message);
-	if (pack_request(p->pack, items, count, &members, &p->message) < 0) {
+	if (pack_request(p->pack, items, count, &members, &body, &p->message) < 0) {
 		if (count > 1)
 			send_good_ones(p, items, sequences, count);
 		else
 			packer_fail(p, items[0], sequences[0], "bad_item", buf_string(&p->message));
+		goto out;
+	}
+	if (pack_check_size(p->pack, body, &p->message) < 0) {
+		buf_free(&members);
+		send_halves(p, items, sequences, count);
 		goto out;
 	}
 	if (naming_id(p->naming, items, count, &id) < 0)
@@ -161,13 +185,27 @@ void packer_flush(struct packer *p)
 	}
 	send_pack(p, p->items, g->sequences, g->count);
 	g->count = 0;
+	g->weight = 0;
 	buf_clear(&g->text);
+}
+
+/* Weigh what is to be gathered, and send what has been if there is no room for more. */
+static void weigh(struct packer *p, struct json_span item)
+{
+	struct gathered *g = &p->gathered;
+	int64_t weight = pack_item_weight(p->pack, item, g->count + 1);
+
+	if (g->count > 0 && g->weight + weight > p->weight_most)
+		packer_flush(p);
+	g->weight += weight;
 }
 
 void packer_add(struct packer *p, struct json_span item, uint64_t sequence)
 {
 	struct gathered *g = &p->gathered;
 
+	if (p->weighs)
+		weigh(p, item);
 	buf_add(&g->text, item.at, item.length);
 	g->ends[g->count] = g->text.length;
 	g->sequences[g->count++] = sequence;

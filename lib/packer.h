@@ -1,6 +1,7 @@
 /*
  * packer: gathers items into packs and sends the requests made of them on through a stage. An item
- * of which no request can be made comes out failed, the others of its pack go.
+ * of which no request can be made, or one that is too large, comes out failed; the others of its
+ * pack go. A pack closes before it is too large (pack_check_size).
  */
 #ifndef PACKER_H
 #define PACKER_H

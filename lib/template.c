@@ -148,6 +148,16 @@ void template_free(struct template *t)
 	free(t);
 }
 
+struct json_span template_head(const struct template *t, bool *whole)
+{
+	bool literal = t->count > 0 && t->pieces[0].expr == NULL;
+
+	/* Literal text is in one piece up to an expression. */
+	*whole = t->count == 0 || (t->count == 1 && literal);
+	return literal ? (struct json_span){t->pieces[0].text, t->pieces[0].length}
+		       : (struct json_span){"", 0};
+}
+
 /* Append an expression's value. Returns 0 or -1. */
 static int add_value(struct template *t, struct expr *e, struct buf *out, struct buf *message)
 {

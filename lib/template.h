@@ -9,6 +9,8 @@
 
 #include "json.h"
 
+#include <stdbool.h>
+
 struct buf;
 struct template;
 
@@ -18,6 +20,9 @@ struct template;
  */
 struct template *template_new(const char *text, size_t length, char **error);
 void template_free(struct template *t);
+
+/* The text before the first expression, and whether that is all of it. */
+struct json_span template_head(const struct template *t, bool *whole);
 
 /*
  * Append the text with each \(expression) replaced by its first output for an input, a valid JSON

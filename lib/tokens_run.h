@@ -1,6 +1,6 @@
 /*
- * tokens_run: the estimate of a text that comes in pieces, within the module. A piece ends where a
- * character does. Pure.
+ * tokens_run: the estimate of a text that comes in pieces; for those who cut a text by it, and
+ * within the module. A piece ends where a character does. Pure.
  */
 #ifndef TOKENS_RUN_H
 #define TOKENS_RUN_H

@@ -1,24 +1,24 @@
 /*
- * lbchunk: items to requests, results to items.
+ * lbchunk: items to requests, results to items; and long items to pieces, and pieces to items.
  *
- * Input: items, any JSON values (packing); results (unpacking with -u). In wrap form items in,
- * items out. Output: request records (lb-record(5)) that carry their items in lb.items; or each
- * item with its answer. State: none. Ids that were given out are remembered in a temporary file, to
- * tell repeats apart.
+ * Input: items, any JSON values (packing, --split); results (-u); pieces (--join). Output: request
+ * records (lb-record(5)), their items in lb.items; items with answers; pieces; items made of them.
+ * In wrap form items in, items out. State: none, but a temporary file to tell repeated ids apart.
  */
 #include "answer.h"
 #include "buf.h"
 #include "cli.h"
 #include "expr.h"
+#include "join.h"
 #include "json.h"
 #include "mem.h"
 #include "msg.h"
 #include "naming.h"
-#include "pack.h"
+#include "pack_option.h"
 #include "packer.h"
 #include "record.h"
+#include "splitter.h"
 #include "stage.h"
-#include "template.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,32 +26,38 @@
 /* Results are requests and answers in one line, so they may be longer than either. */
 #define RESULT_LINE_MOST ((size_t)256 << 20)
 
-/* The member for the answer, unless --into names another. */
-static const char own_name[] = "answer";
+/* What it does; a bit each. */
+enum mode { PACKS = 1, WRAPS = 2, UNPACKS = 4, SPLITS = 8, JOINS = 16 };
 
 struct lbchunk {
 	struct cli_shared shared;
 	struct pack pack;
-	struct buf prompt, system, schema;
-	bool has_prompt, has_system, has_schema, unpack, keep_order;
-	const char *body, *id_text, *answer_text, *into;
+	struct pack_options pack_options;
+	struct split_rule split;
+	const char *id_text, *answer_text, *split_text, *join_text, *into;
+	bool keep_order;
+	unsigned asked; /* modes that options have asked for */
+	uint32_t given; /* options, by their place in the table */
+	enum mode mode;
 
 	struct stage *stage;
 	struct naming *naming;
 	struct expr *answer;
 	struct packer *packer;
-	bool wraps;
+	struct splitter *splitter;
+	struct join *join;
 	struct buf line;
 };
 
 enum {
-	OPT_SCHEMA = CLI_LONG,
-	OPT_BODY,
-	OPT_API,
-	OPT_ID,
-	OPT_MAX_OUTPUT,
+	OPT_ID = CLI_LONG,
 	OPT_INTO,
 	OPT_ANSWER,
+	OPT_SPLIT,
+	OPT_SIZE,
+	OPT_OVERLAP,
+	OPT_BY,
+	OPT_JOIN,
 };
 
 static const struct cli_option options[] = {
@@ -59,63 +65,79 @@ static const struct cli_option options[] = {
     {'p', "prompt", "TEXT", "what to ask of an item; \\(EXPR) is replaced; @FILE reads it"},
     {'s', "system", "TEXT", "the system text, likewise"},
     {'n', "pack", "N", "items in one request (1)"},
-    {OPT_SCHEMA, "schema", "FILE", "JSON Schema of one answer"},
-    {OPT_BODY, "body", "EXPR", "jq expression from item (or array of N) to the whole body"},
-    {OPT_API, "api", "NAME", "chat, responses, messages or embeddings (chat)"},
+    {PACK_OPTION_SCHEMA, "schema", "FILE", "JSON Schema of one answer"},
+    {PACK_OPTION_BODY, "body", "EXPR", "jq expression from item (or array of N) to the whole body"},
+    {PACK_OPTION_API, "api", "NAME", "chat, responses, messages or embeddings (chat)"},
     {OPT_ID, "id", "EXPR", "jq expression for custom_id (.custom_id, .id, or a hash)"},
-    {OPT_MAX_OUTPUT, "max-output", "N", "largest answer, in tokens"},
+    {PACK_OPTION_MAX_OUTPUT, "max-output", "N", "largest answer, in tokens"},
+    {PACK_OPTION_MAX_INPUT, "max-input", "N", "largest input of a request, in estimated tokens"},
+    {PACK_OPTION_CACHE_PREFIX, "cache-prefix", NULL,
+     "have the provider cache what all requests share"},
     {'u', "unpack", NULL, "turn results back into items with their answers"},
-    {OPT_INTO, "into", "NAME", "the member for the answer (answer)"},
+    {OPT_INTO, "into", "NAME", "the member for the answer (answer), or for pieces (text)"},
     {OPT_ANSWER, "answer", "EXPR", "jq expression on the response body for the answer"},
-    {'k', "keep-order", NULL, "wrap form: write items in input order"},
+    {'k', "keep-order", NULL, "around a command: items in input order"},
+    {OPT_SPLIT, "split", "EXPR", "cut the text that the jq expression finds in each item"},
+    {OPT_SIZE, "size", "N", "largest piece"},
+    {OPT_OVERLAP, "overlap", "N", "what a piece has of the one before (0)"},
+    {OPT_BY, "by", "UNIT", "tokens, chars, lines or paragraphs (tokens)"},
+    {OPT_JOIN, "join", "EXPR", "make one item of its pieces and of this value of each"},
+};
+
+enum { OPTION_COUNT = sizeof options / sizeof *options };
+
+/* In which modes an option makes sense. All others are for packing. */
+static const struct {
+	int id;
+	unsigned modes;
+	const char *purpose;
+} places[] = {
+    {OPT_ID, PACKS | WRAPS | SPLITS, "packing and --split"},
+    {OPT_INTO, WRAPS | UNPACKS | SPLITS | JOINS, "-u, --split, --join and work around a command"},
+    {OPT_ANSWER, WRAPS | UNPACKS, "-u and work around a command"},
+    {'k', WRAPS, "work around a command"},
+    {'u', UNPACKS, ""},
+    {OPT_SPLIT, SPLITS, ""},
+    {OPT_SIZE, SPLITS, "--split"},
+    {OPT_OVERLAP, SPLITS, "--split"},
+    {OPT_BY, SPLITS, "--split"},
+    {OPT_JOIN, JOINS, ""},
 };
 
 static void set_option(void *context, int id, char *argument)
 {
 	struct lbchunk *t = context;
 
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (options[i].id == id)
+			t->given |= UINT32_C(1) << i;
+	if (pack_option(&t->pack_options, &t->pack, id, argument))
+		return;
 	switch (id) {
-	case 'm':
-		t->pack.model = argument;
-		break;
-	case 'p':
-		buf_clear(&t->prompt);
-		cli_text("-p", argument, &t->prompt);
-		t->has_prompt = true;
-		break;
-	case 's':
-		buf_clear(&t->system);
-		cli_text("-s", argument, &t->system);
-		t->has_system = true;
-		break;
-	case 'n':
-		t->pack.size = (size_t)cli_count("-n", argument, 1, 10000);
-		break;
-	case OPT_SCHEMA: {
-		struct buf file = {0};
-		buf_addf(&file, "@%s", argument);
-		buf_clear(&t->schema);
-		cli_text("--schema", buf_string(&file), &t->schema);
-		t->has_schema = true;
-		buf_free(&file);
-		break;
-	}
-	case OPT_BODY:
-		t->body = argument;
-		break;
-	case OPT_API:
-		if (pack_api(argument, &t->pack.api) < 0)
-			cli_misuse("--api wants chat, responses, messages or embeddings, not '%s'",
-				   argument);
-		break;
 	case OPT_ID:
 		t->id_text = argument;
 		break;
-	case OPT_MAX_OUTPUT:
-		t->pack.max_output = cli_count("--max-output", argument, 1, INT64_C(1) << 31);
-		break;
 	case 'u':
-		t->unpack = true;
+		t->asked |= UNPACKS;
+		break;
+	case OPT_SPLIT:
+		t->asked |= SPLITS;
+		t->split_text = argument;
+		break;
+	case OPT_SIZE:
+		t->split.size = cli_count("--size", argument, 1, INT64_C(1) << 40);
+		break;
+	case OPT_OVERLAP:
+		t->split.overlap = cli_count("--overlap", argument, 0, INT64_C(1) << 40);
+		break;
+	case OPT_BY:
+		if (split_unit(argument, &t->split.by) < 0)
+			cli_misuse("--by wants tokens, chars, lines or paragraphs, not '%s'",
+				   argument);
+		break;
+	case OPT_JOIN:
+		t->asked |= JOINS;
+		t->join_text = argument;
 		break;
 	case OPT_INTO:
 		t->into = argument;
@@ -127,49 +149,6 @@ static void set_option(void *context, int id, char *argument)
 		t->keep_order = true;
 		break;
 	}
-}
-
-/* The request job: an item goes into a pack. */
-static void on_item(struct stage *s, void *context, const struct record *r, uint64_t sequence,
-		    const void *note, size_t note_length)
-{
-	struct lbchunk *t = context;
-
-	(void)s;
-	(void)note;
-	(void)note_length;
-	packer_add(t->packer, r->text, sequence);
-}
-
-static void on_finish(struct stage *s, void *context, bool stopped)
-{
-	struct lbchunk *t = context;
-
-	(void)s;
-	if (stopped)
-		packer_cancel(t->packer);
-	else
-		packer_flush(t->packer);
-}
-
-/* An item that the stage gives up. */
-static void on_fail(struct stage *s, void *context, const struct record *r, uint64_t sequence,
-		    const char *code, const char *message)
-{
-	struct lbchunk *t = context;
-
-	(void)s;
-	packer_fail(t->packer, r->text, sequence, code, message);
-}
-
-/* With -u a request passes. */
-static void on_request(struct stage *s, void *context, const struct record *r, uint64_t sequence,
-		       const void *note, size_t note_length)
-{
-	(void)context;
-	(void)note;
-	(void)note_length;
-	stage_emit_record(s, sequence, r);
 }
 
 static void emit_item(struct lbchunk *t, const struct answer_item *a, struct json_span custom_id,
@@ -211,160 +190,209 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 	free(sequences);
 }
 
-static struct expr *compile(const char *option, const char *text)
+/* A failed result with an item, as --split makes of what it cannot cut. */
+static bool has_failed(const struct record *r)
 {
-	char *error = NULL;
-	struct expr *e = expr_new(text, &error);
-	if (e == NULL)
-		cli_misuse("%s: %s", option, error);
-	return e;
+	return r->custom_id.at != NULL && record_failed(r) &&
+	       json_count(record_lb(r, "items")) == 1;
 }
 
-static struct template *compile_template(const char *option, const struct buf *text)
+/* The request job: an item goes into a pack, or is cut. */
+static void on_item(struct stage *s, void *context, const struct record *r, uint64_t sequence,
+		    const void *note, size_t note_length)
 {
-	char *error = NULL;
-	struct template *template = template_new(text->data, text->length, &error);
-	if (template == NULL)
-		cli_misuse("%s: %s", option, error);
-	return template;
+	struct lbchunk *t = context;
+
+	(void)note;
+	(void)note_length;
+	if (t->mode == SPLITS)
+		splitter_add(t->splitter, r->text, sequence);
+	else if (t->mode == WRAPS && has_failed(r))
+		on_result(s, context, r, sequence, NULL);
+	else
+		packer_add(t->packer, r->text, sequence);
 }
 
-/* The member for the answer: a name that needs no escapes, and that means nothing else. */
-static void check_name(const char *name)
+static void on_finish(struct stage *s, void *context, bool stopped)
 {
-	struct buf quoted = {0};
-	bool replaced = json_quote(&quoted, name, strlen(name));
-	bool plain = !replaced && quoted.length == strlen(name) + 2 && *name != '\0';
+	struct lbchunk *t = context;
 
-	buf_free(&quoted);
-	if (!plain || strcmp(name, "error") == 0 || strcmp(name, "item") == 0)
-		cli_misuse("--into wants a plain member name, and not error or item: '%s'", name);
+	(void)s;
+	if (t->mode == JOINS)
+		join_finish(t->join);
+	else if (stopped)
+		packer_cancel(t->packer);
+	else
+		packer_flush(t->packer);
 }
 
-static void check_options(struct lbchunk *t)
+/* An item that the stage gives up. */
+static void on_fail(struct stage *s, void *context, const struct record *r, uint64_t sequence,
+		    const char *code, const char *message)
 {
-	bool embeddings = t->pack.api == PACK_EMBEDDINGS;
+	struct lbchunk *t = context;
 
-	if (t->unpack && t->wraps)
-		cli_misuse("-u is for the pipe form; around a command both jobs are done");
-	if (t->unpack && (t->pack.model != NULL || t->has_prompt || t->has_system ||
-			  t->body != NULL || t->has_schema || t->id_text != NULL ||
-			  t->pack.max_output > 0 || t->pack.size > 1 || t->pack.api != PACK_CHAT))
-		cli_misuse("-u unpacks results: the options for making requests have no place "
-			   "beside it");
-	if (!t->unpack && !t->wraps && (t->into != own_name || t->answer_text != NULL))
-		cli_misuse("--into and --answer are for unpacking: give them to lbchunk -u");
-	if (t->keep_order && !t->wraps)
-		cli_misuse("-k is for the wrap form, around a command");
-	check_name(t->into);
-	if (t->unpack)
-		return;
-	if (t->body != NULL) {
-		if (t->pack.model != NULL || t->has_prompt || t->has_system || t->has_schema ||
-		    t->pack.max_output > 0)
-			cli_misuse("--body makes the whole body: -m, -p, -s, --schema and "
-				   "--max-output have no place beside it");
-		return;
+	(void)s;
+	if (t->mode == SPLITS)
+		splitter_fail(t->splitter, r->text, sequence, code, message);
+	else
+		packer_fail(t->packer, r->text, sequence, code, message);
+}
+
+/* With -u and --join what is none of theirs passes. */
+static void on_request(struct stage *s, void *context, const struct record *r, uint64_t sequence,
+		       const void *note, size_t note_length)
+{
+	struct lbchunk *t = context;
+	(void)note;
+	(void)note_length;
+
+	if (t->mode != JOINS || !join_add(t->join, r->text, sequence))
+		stage_emit_record(s, sequence, r);
+}
+
+/* With --join items and results may be pieces. */
+static void on_piece(struct stage *s, void *context, const struct record *r, uint64_t sequence)
+{
+	on_request(s, context, r, sequence, NULL, 0);
+}
+
+static void on_failed_piece(struct stage *s, void *context, const struct record *r,
+			    uint64_t sequence, const struct stage_flight *flight)
+{
+	(void)flight;
+	on_request(s, context, r, sequence, NULL, 0);
+}
+
+static const char *mode_name(enum mode mode)
+{
+	return mode == UNPACKS  ? "with -u"
+	       : mode == SPLITS ? "with --split"
+	       : mode == JOINS  ? "with --join"
+	       : mode == WRAPS  ? "around a command"
+				: "packing without a command,";
+}
+
+static void check_place(const struct lbchunk *t, const struct cli_option *option)
+{
+	const char letter[] = {(char)option->id, '\0'};
+	bool is_long = option->id >= CLI_LONG;
+	unsigned modes = PACKS | WRAPS;
+	const char *purpose = "packing";
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		if (places[i].id == option->id) {
+			modes = places[i].modes;
+			purpose = places[i].purpose;
+		}
 	}
-	if (t->pack.model == NULL)
-		cli_misuse("-m MODEL is missing (or -u to unpack)");
-	if (!t->has_prompt && !embeddings)
-		cli_misuse("-p PROMPT is missing");
-	if (embeddings && (t->has_system || t->has_schema || t->pack.max_output > 0))
-		cli_misuse("--api embeddings takes neither -s, --schema nor --max-output");
+	if ((modes & t->mode) == 0)
+		cli_misuse("%s the option %s%s has no place: it is for %s", mode_name(t->mode),
+			   is_long ? "--" : "-", is_long ? option->name : letter, purpose);
 }
 
-static void load_schema(struct lbchunk *t)
+/* Find out what to do, and that the options are of it. */
+static void choose_mode(struct lbchunk *t, bool wraps)
 {
-	struct json_error problem;
-	struct json_span *schema = &t->pack.schema;
-
-	if (!t->has_schema)
-		return;
-	if (json_check(t->schema.data, t->schema.length, schema, NULL, 0, &problem) < 0)
-		cli_misuse("--schema: not JSON: %s at byte %zu", problem.reason,
-			   problem.offset + 1);
-	struct buf compact = {0};
-	json_compact(&compact, *schema);
-	buf_free(&t->schema);
-	t->schema = compact;
-	*schema = (struct json_span){compact.data, compact.length};
-	const char *mistake = pack_check_schema(&t->pack);
-	if (mistake != NULL)
-		cli_misuse("--schema: %s", mistake);
+	if ((t->asked & (t->asked - 1)) != 0)
+		cli_misuse("-u, --split and --join are jobs of their own: one at a time");
+	t->mode = t->asked != 0 ? (enum mode)t->asked : wraps ? WRAPS : PACKS;
+	if (t->asked != 0 && wraps)
+		cli_misuse("%s there is no command: it is for the pipe form", mode_name(t->mode));
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if ((t->given >> i & 1) != 0)
+			check_place(t, &options[i]);
+	if (t->into != NULL && !answer_is_name(t->into))
+		cli_misuse("--into wants a plain member name, and not error, item or chunk: '%s'",
+			   t->into);
+	if (t->into == NULL && t->mode != JOINS)
+		t->into = t->mode == SPLITS ? "text" : "answer";
 }
 
 static void open_all(struct lbchunk *t)
 {
 	char *error = NULL;
 
-	check_options(t);
-	if (t->answer_text != NULL)
-		t->answer = compile("--answer", t->answer_text);
-	if (t->unpack)
+	if (t->answer_text != NULL && (t->answer = expr_new(t->answer_text, &error)) == NULL)
+		cli_misuse("--answer: %s", error);
+	if (t->mode == JOINS) {
+		t->join = join_new(t->stage, t->join_text, t->into, &error);
+		if (t->join == NULL)
+			cli_misuse("--join: %s", error);
+	}
+	if (t->mode == UNPACKS || t->mode == JOINS)
 		return;
-	load_schema(t);
-	if (!t->has_prompt)
-		buf_adds(&t->prompt, "\\(.)");
-	if (t->body != NULL)
-		t->pack.body = compile("--body", t->body);
-	else
-		t->pack.prompt = compile_template("-p", &t->prompt);
-	if (t->has_system)
-		t->pack.system = compile_template("-s", &t->system);
 	t->naming = naming_new(t->id_text, &error);
 	if (t->naming == NULL)
 		cli_misuse("--id: %s", error);
+	if (t->mode == SPLITS) {
+		t->splitter =
+		    splitter_new(t->stage, t->naming, t->split_text, &t->split, t->into, &error);
+		if (t->splitter == NULL)
+			cli_misuse("--split: %s", error);
+		return;
+	}
+	pack_open(&t->pack_options, &t->pack);
+	t->packer = packer_new(t->stage, &t->pack, t->naming, t->mode == WRAPS ? t->into : NULL);
 }
 
 static void close_all(struct lbchunk *t)
 {
 	stage_free(t->stage);
 	expr_free(t->answer);
-	expr_free(t->pack.body);
-	template_free(t->pack.prompt);
-	template_free(t->pack.system);
+	pack_close(&t->pack_options, &t->pack);
 	naming_free(t->naming);
 	packer_free(t->packer);
-	buf_free(&t->prompt);
-	buf_free(&t->system);
-	buf_free(&t->schema);
+	splitter_free(t->splitter);
+	join_free(t->join);
 	buf_free(&t->line);
+}
+
+static struct stage_jobs jobs_of(enum mode mode)
+{
+	if (mode == UNPACKS)
+		return (struct stage_jobs){.request = on_request, .result = on_result};
+	if (mode == JOINS)
+		return (struct stage_jobs){.request = on_request,
+					   .result = on_failed_piece,
+					   .other = on_piece,
+					   .finish = on_finish};
+	return (struct stage_jobs){
+	    .request = on_item,
+	    .result = mode == WRAPS ? on_result : NULL,
+	    .finish = mode == SPLITS ? NULL : on_finish,
+	    .fail = on_fail,
+	};
 }
 
 int main(int argc, char **argv)
 {
 	static const struct cli_tool tool = {
 	    .synopsis = "-m MODEL -p PROMPT [options] [command [argument ...]]\n"
-			"       lbchunk -u [options]",
+			"       lbchunk -u [options]\n"
+			"       lbchunk --split EXPR --size N [options]\n"
+			"       lbchunk --join EXPR [options]",
 	    .purpose = "Make LLM requests of items, and items with answers of results.",
 	    .options = options,
-	    .count = sizeof options / sizeof *options,
+	    .count = OPTION_COUNT,
 	    .set = set_option,
 	};
-	struct lbchunk t = {.pack = {.size = 1}, .into = own_name};
+	struct lbchunk t = {.pack = {.size = 1}};
 
 	int operand = cli_start(argc, argv, &tool, &t, &t.shared);
-	t.wraps = operand < argc;
-	open_all(&t);
-	struct stage_jobs jobs = {
-	    .request = t.unpack ? on_request : on_item,
-	    .result = t.unpack || t.wraps ? on_result : NULL,
-	    .finish = t.unpack ? NULL : on_finish,
-	    .fail = t.unpack ? NULL : on_fail,
-	};
+	choose_mode(&t, operand < argc);
+	struct stage_jobs jobs = jobs_of(t.mode);
+	bool longer = t.mode == UNPACKS && t.shared.max_line == CLI_MAX_LINE;
 	struct stage_options stage_options = {
-	    .command = t.wraps ? argv + operand : NULL,
-	    .max_line = t.unpack && t.shared.max_line == CLI_MAX_LINE ? RESULT_LINE_MOST
-								      : (size_t)t.shared.max_line,
+	    .command = t.mode == WRAPS ? argv + operand : NULL,
+	    .max_line = longer ? RESULT_LINE_MOST : (size_t)t.shared.max_line,
 	    .keep_order = t.keep_order,
-	    .items = !t.unpack,
+	    .items = (t.mode & (PACKS | WRAPS | SPLITS)) != 0,
 	    .rounds = true,
 	    .meter = &t.shared.meter,
 	};
 	t.stage = stage_new(&stage_options, &jobs, &t);
-	if (!t.unpack)
-		t.packer = packer_new(t.stage, &t.pack, t.naming, t.wraps ? t.into : NULL);
+	open_all(&t);
 	int status = stage_run(t.stage);
 	close_all(&t);
 	return status;

@@ -20,6 +20,10 @@ describe() {
 	args=()
 	operands=()
 	case $1 in
+	lbbatch)
+		args=(-s job -u http://127.0.0.1:9)
+		good=$RESULT
+		;;
 	lbcall)
 		args=(-u http://127.0.0.1:9)
 		good=$RESULT
@@ -208,7 +212,7 @@ over_long() {
 	printf '{"id":"%01014d"}\n' 0 >input
 	[ "$(wc -c <input)" -eq 1024 ]
 	call "$tool" "${args[@]}" --max-line 1k "${operands[@]}" <input
-	[ "$(jq -r '.error.code' out)" != bad_record ] || [ "$tool" = lbcall ]
+	[ "$(jq -r '.error.code' out)" != bad_record ] || [[ $tool = lbcall || $tool = lbbatch ]]
 }
 
 # bats test_tags=valgrind

@@ -56,6 +56,8 @@ static void test_take(void)
 	    {PACKED(A(3, "c")), "!answer_missing !answer_missing \"c\" ?"},
 	    {PACKED(A(1, "a") "," A(1, "x") "," A(3, "c")),
 	     "!answer_repeated !answer_missing \"c\" ?"},
+	    {PACKED("{\\\"n\\\":1}," A(1, "x") "," A(3, "c")),
+	     "!answer_repeated !answer_missing \"c\" ?"},
 	    {PACKED(A(1, "a") "," A(2, "b") "," A(3, "c") "," A(4, "d")),
 	     "!answers_surplus !answers_surplus !answers_surplus ?"},
 	    {PACKED(A(0, "a")), "!answers_surplus !answers_surplus !answers_surplus ?"},

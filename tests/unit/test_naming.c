@@ -32,6 +32,8 @@ static void test_single(void)
 	    {NULL, "[{\"id\":\"i\",\"custom_id\":\"c\"}]", "\"c\""},
 	    {NULL, "[{\"id\":\"i\",\"custom_id\":null}]", "\"i\""},
 	    {NULL, "[{\"id\":17}]", "\"17\""},
+	    {NULL, "[{\"custom_id\":\"c\",\"chunk\":{\"id\":\"c-1\"}}]", "\"c-1\""},
+	    {NULL, "[{\"custom_id\":\"c\",\"chunk\":7}]", "\"c\""},
 	    {NULL, "[{\"id\":1.50}]", "\"1.50\""},
 	    {NULL, "[{\"id\":\"\\u00e9\\\"\"}]", "\"\xc3\xa9\\\"\""},
 	    {NULL, "[{\"id\":{\"a\":1},\"custom_id\":[]}]", NULL},

@@ -11,7 +11,7 @@ static struct buf out, message;
 static const char *request(struct pack *p, const char *prompt, const char *array)
 {
 	struct json_iter it = json_iter((struct json_span){array, strlen(array)});
-	struct json_span items[16];
+	struct json_span items[16], body;
 	size_t count = 0;
 	char *error = NULL;
 
@@ -20,7 +20,7 @@ static const char *request(struct pack *p, const char *prompt, const char *array
 		count++;
 	buf_clear(&out);
 	buf_clear(&message);
-	int result = pack_request(p, items, count, &out, &message);
+	int result = pack_request(p, items, count, &out, &body, &message);
 	template_free(p->prompt);
 	return result < 0 ? NULL : buf_string(&out);
 }

@@ -136,9 +136,35 @@ static void test_scan(void)
 	}
 }
 
+static void test_head(void)
+{
+	static const struct {
+		const char *text, *head;
+		bool whole;
+	} cases[] = {
+	    {"", "", true},
+	    {"all of it", "all of it", true},
+	    {"to \\(.x) and on", "to ", false},
+	    {"\\(.x) on", "", false},
+	    {"\\n \\", "\\n \\", true},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *error = NULL;
+		bool whole;
+		struct template *t = template_new(cases[i].text, strlen(cases[i].text), &error);
+		struct json_span head = template_head(t, &whole);
+		tap_bytes(head.at, head.length, cases[i].head, strlen(cases[i].head),
+			  "%s: the text before the first expression", cases[i].text);
+		tap_ok(whole == cases[i].whole, "which is %sall", whole ? "" : "not ");
+		template_free(t);
+	}
+}
+
 int main(void)
 {
 	test_fill();
+	test_head();
 	test_fill_nul();
 	test_failures();
 	test_mistakes();
