@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define LEAST    ((size_t)1024) /* room for so many is not worth saving */
-#define FEW      32             /* up to so many are sorted by insertion */
+#define FEW      256            /* up to so many are sorted by insertion, not by 256 counters */
 #define KEY_SIZE 16             /* bytes of id and request */
 
 void journal_index_free(struct journal_index *x)

@@ -8,8 +8,8 @@
 
 #include <sys/types.h>
 
-/* How much is read at once. */
-#define JOURNAL_CHUNK ((size_t)1 << 20)
+/* How much is read at once: what stays in the cache until it has been looked at. */
+#define JOURNAL_CHUNK ((size_t)128 * 1024)
 
 struct journal {
 	char *path;

@@ -1,6 +1,6 @@
 /*
- * json_scan: the inner loops that the JSON code shares: over bytes that need no look, 16 at a time
- * where the machine has SSE2.
+ * json_scan: the inner loops that the JSON code shares: over bytes that need no
+ * look, 16 at a time where the machine has SSE2.
  */
 #ifndef JSON_SCAN_H
 #define JSON_SCAN_H
@@ -24,8 +24,8 @@ static inline const char *json_scan_space(const char *p, const char *end)
 }
 
 /*
- * The first byte in [p, end) that is a quote, a backslash, a control character or not ASCII; end if
- * there is none. Reads nothing outside of [p, end).
+ * The first byte in [p, end) that is a quote, a backslash, a control character
+ * or not ASCII; end if there is none. Reads nothing outside of [p, end).
  */
 static inline const char *json_scan_plain(const char *p, const char *end)
 {
@@ -52,7 +52,8 @@ static inline const char *json_scan_plain(const char *p, const char *end)
 		memcpy(&v, p, 8);
 		uint64_t quote = v ^ (ones * '"');
 		uint64_t backslash = v ^ (ones * '\\');
-		/* A byte becomes zero where it matches; (x - 1) & ~x has its top bit set then. */
+		/* A byte becomes zero where it matches; (x - 1) & ~x has its top bit set
+		 * then. */
 		uint64_t stop = ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
 				((v - ones * ' ') & ~v) | v;
 		if ((stop & tops) != 0)
@@ -65,8 +66,8 @@ static inline const char *json_scan_plain(const char *p, const char *end)
 	return p;
 }
 
-/* The closing quote of a plain string that ends within 16 bytes of p, or NULL if that is not seen
- * at one look. */
+/* The closing quote of a plain string that ends within 16 bytes of p, or NULL
+ * if that is not seen at one look. */
 static inline const char *json_scan_short(const char *p, const char *end)
 {
 #ifdef __SSE2__
@@ -94,8 +95,8 @@ static inline int json_scan_continues(unsigned char c)
 	return (c & 0xc0) == 0x80;
 }
 
-/* The length of the character beyond ASCII at p, by the table of RFC 3629, section 4; 0 if it is
- * malformed or cut off by the end. */
+/* The length of the character beyond ASCII at p, by the table of RFC 3629,
+ * section 4; 0 if it is malformed or cut off by the end. */
 static inline size_t json_scan_character(const unsigned char *p, const unsigned char *end)
 {
 	unsigned char c = p[0];
@@ -120,7 +121,8 @@ static inline size_t json_scan_character(const unsigned char *p, const unsigned 
 	return 0;
 }
 
-/* Behind the characters beyond ASCII at p, or at the first byte of a malformed one. */
+/* Behind the characters beyond ASCII at p, or at the first byte of a malformed
+ * one. */
 static inline const char *json_scan_beyond(const char *at, const char *end)
 {
 	const unsigned char *p = (const unsigned char *)at;
@@ -128,8 +130,8 @@ static inline const char *json_scan_beyond(const char *at, const char *end)
 	size_t n;
 
 #ifdef __SSE2__
-	/* The usual ones, of two and three bytes, by one load each. This is x86: the first byte is
-	 * the lowest. */
+	/* The usual ones, of two and three bytes, by one load each. This is x86: the
+	 * first byte is the lowest. */
 	while (last - p >= 4) {
 		uint32_t v;
 		memcpy(&v, p, 4);
@@ -154,8 +156,9 @@ static inline const char *json_scan_beyond(const char *at, const char *end)
 }
 
 /*
- * Move *at to the first quote, backslash or control character in [*at, end), or to end. The text
- * passed over must be UTF-8: returns -1 with *at at the first byte that is not.
+ * Move *at to the first quote, backslash or control character in [*at, end), or
+ * to end. The text passed over must be UTF-8: returns -1 with *at at the first
+ * byte that is not.
  */
 static inline int json_scan_text(const char **at, const char *end)
 {
@@ -221,12 +224,87 @@ static inline const char *json_scan_bracket(const char *p, const char *end)
 	return p;
 }
 
-/* Is the key, with its quotes, the member's name? escaped: there is a backslash in it. */
+static inline bool json_scan_digit(const char *p, const char *end)
+{
+	return p < end && (unsigned char)(*p - '0') < 10;
+}
+
+/* Behind the number at p; of one with a leading zero, behind that. NULL, with
+ * *wrong set to where it ends to be one, if it is none. */
+static inline const char *json_scan_number(const char *p, const char *end, const char **wrong)
+{
+	if (*p == '-')
+		p++;
+	*wrong = p;
+	if (!json_scan_digit(p, end))
+		return NULL;
+	if (*p == '0')
+		p++;
+	else
+		while (json_scan_digit(p, end))
+			p++;
+	if (p < end && *p == '.') {
+		*wrong = ++p;
+		if (!json_scan_digit(p, end))
+			return NULL;
+		while (json_scan_digit(p, end))
+			p++;
+	}
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		p++;
+		if (p < end && (*p == '+' || *p == '-'))
+			p++;
+		*wrong = p;
+		if (!json_scan_digit(p, end))
+			return NULL;
+		while (json_scan_digit(p, end))
+			p++;
+	}
+	return p;
+}
+
+/* Is the key, with its quotes, the member's name? escaped: there is a backslash
+ * in it. */
 static inline bool json_scan_is(struct json_span key, bool escaped, const struct json_member *m)
 {
 	if (escaped)
 		return json_equals(key, m->name);
 	return m->name_length == key.length - 2 && memcmp(m->name, key.at + 1, key.length - 2) == 0;
 }
+
+/* Note the value if its key is wanted. The names are tried from *next on, as
+ * records tend to have their members in the order that they are asked for. */
+static inline void json_scan_note(struct json_member *wanted, size_t count, size_t *next,
+				  struct json_span key, struct json_span value)
+{
+	bool escaped = false;
+
+	for (int round = 0; round < 2; round++) {
+		for (size_t tried = 0, i = *next; tried < count; tried++) {
+			size_t behind = i + 1 < count ? i + 1 : 0;
+			if (json_scan_is(key, escaped, &wanted[i])) {
+				wanted[i].value = value;
+				*next = behind;
+				return;
+			}
+			i = behind;
+		}
+		/* No name has a backslash, but a key may be a name in other words. */
+		escaped = memchr(key.at, '\\', key.length) != NULL;
+		if (!escaped)
+			return;
+	}
+}
+
+/* As json_check, for any text, a byte or a few at a time. root is not NULL. */
+int json_scan_check(const char *text, size_t n, struct json_span *root, struct json_member *wanted,
+		    size_t count, struct json_error *error);
+
+/*
+ * As json_check, for any processor and text that it is made for, and those only: returns whether
+ * the text is known to be right, and then *root, not NULL, and the wanted members are set.
+ */
+bool json_blocks_check(const char *text, size_t n, struct json_span *root,
+		       struct json_member *wanted, size_t count);
 
 #endif

@@ -2,6 +2,7 @@
 #include "store.h"
 #include "buf.h"
 #include "mem.h"
+#include "store_file.h"
 #include "tap.h"
 
 #include <errno.h>
@@ -10,48 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_NAME "test.db"
-#define HOUR      (INT64_C(3600) * 1000)
-#define RESPONSE  "{\"status_code\":200,\"request_id\":null,\"body\":{\"choices\":[]}}"
-
-static const struct store_options usual = {.path = FILE_NAME};
-
-static void remove_all(void)
-{
-	unlink(FILE_NAME);
-	unlink(FILE_NAME "-wal");
-	unlink(FILE_NAME "-shm");
-}
-
-static struct store *open_store(const struct store_options *o, int64_t now)
-{
-	struct buf problem = {0};
-	struct store *s = store_open(o, now, &problem);
-
-	if (s == NULL) {
-		printf("# %s\n", buf_string(&problem));
-		exit(1);
-	}
-	buf_free(&problem);
-	return s;
-}
-
-/* A key that stands for a number. */
-static const unsigned char *key_of(int n)
-{
-	static unsigned char key[STORE_KEY];
-
-	hash_bytes(&n, sizeof n, key);
-	return key;
-}
-
-static int put(struct store *s, int n, const char *response, int64_t now)
-{
-	struct json_span text = {response, strlen(response)};
-	if (store_begin(s) < 0 || store_put(s, key_of(n), text, now) < 0)
-		return -1;
-	return store_commit(s);
-}
+#define RESPONSE "{\"status_code\":200,\"request_id\":null,\"body\":{\"choices\":[]}}"
 
 /* Is this what is found? NULL: nothing is. */
 static void finds(struct store *s, int n, int64_t oldest, int64_t now, const char *want,

@@ -1,6 +1,7 @@
 /* Claims: who asks a question, and until when others wait for that. */
 #include "store.h"
 #include "buf.h"
+#include "store_file.h"
 #include "tap.h"
 
 #include <errno.h>
@@ -8,48 +9,6 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define FILE_NAME "test.db"
-#define HOUR      (INT64_C(3600) * 1000)
-
-static const struct store_options usual = {.path = FILE_NAME};
-
-static void remove_all(void)
-{
-	unlink(FILE_NAME);
-	unlink(FILE_NAME "-wal");
-	unlink(FILE_NAME "-shm");
-}
-
-static struct store *open_store(const struct store_options *o, int64_t now)
-{
-	struct buf problem = {0};
-	struct store *s = store_open(o, now, &problem);
-
-	if (s == NULL) {
-		printf("# %s\n", buf_string(&problem));
-		exit(1);
-	}
-	buf_free(&problem);
-	return s;
-}
-
-/* A key that stands for a number. */
-static const unsigned char *key_of(int n)
-{
-	static unsigned char key[STORE_KEY];
-
-	hash_bytes(&n, sizeof n, key);
-	return key;
-}
-
-static int put(struct store *s, int n, const char *response, int64_t now)
-{
-	struct json_span text = {response, strlen(response)};
-	if (store_begin(s) < 0 || store_put(s, key_of(n), text, now) < 0)
-		return -1;
-	return store_commit(s);
-}
 
 static int claim(struct store *s, int n, int64_t now)
 {
