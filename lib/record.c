@@ -88,28 +88,58 @@ static const struct json_span *known_member(const struct record *r, const char *
 	return NULL;
 }
 
-/* Are they all new members of an object that has some already? */
-static bool all_new(const struct record *r, const struct json_edit *edits, size_t count)
+/*
+ * Where the members stand is known of most: their values are replaced there, by order of place, and
+ * what is new goes to the end. This is what json_set does, without a look at all the bytes. Returns
+ * false if it cannot be done so.
+ */
+static bool splice(struct buf *out, const struct record *r, const struct json_edit *edits,
+		   size_t count)
 {
+	const struct json_edit *there[JSON_MAX_EDITS];
+	const char *at[JSON_MAX_EDITS], *done = r->text.at;
+	size_t n = 0;
+
 	for (size_t i = 0; i < count; i++) {
 		const struct json_span *member = known_member(r, edits[i].name);
-		if (member == NULL || member->at != NULL || edits[i].value.at == NULL)
+		if (member == NULL || edits[i].value.at == NULL)
 			return false;
+		if (member->at == NULL)
+			continue;
+		size_t k = n++;
+		for (; k > 0 && at[k - 1] > member->at; k--) {
+			at[k] = at[k - 1];
+			there[k] = there[k - 1];
+		}
+		at[k] = member->at;
+		there[k] = &edits[i];
 	}
-	return r->body.at != NULL;
-}
-
-static void append_members(struct buf *out, const struct record *r, const struct json_edit *edits,
-			   size_t count)
-{
-	buf_add(out, r->text.at, r->text.length - 1);
+	if (n == 0 && r->body.at == NULL)
+		return false; /* it may have no members at all */
+	for (size_t k = 0; k < n; k++) {
+		const struct json_span *member = known_member(r, there[k]->name);
+		buf_add(out, done, (size_t)(at[k] - done));
+		buf_add(out, there[k]->value.at, there[k]->value.length);
+		done = member->at + member->length;
+	}
+	buf_add(out, done, (size_t)(r->text.at + r->text.length - 1 - done));
 	for (size_t i = 0; i < count; i++) {
+		if (known_member(r, edits[i].name)->at != NULL)
+			continue;
 		buf_adds(out, ",\"");
 		buf_adds(out, edits[i].name);
 		buf_adds(out, "\":");
 		buf_add(out, edits[i].value.at, edits[i].value.length);
 	}
 	buf_addc(out, '}');
+	return true;
+}
+
+static void set_members(struct buf *out, const struct record *r, const struct json_edit *edits,
+			size_t count)
+{
+	if (!splice(out, r, edits, count))
+		json_set(out, r->text, edits, count);
 }
 
 void record_set(struct buf *out, const struct record *r, const struct json_edit *edits,
@@ -125,11 +155,7 @@ void record_set(struct buf *out, const struct record *r, const struct json_edit 
 		json_set(&lb, old, lb_edits, lb_count);
 		all[count++] = (struct json_edit){"lb", {lb.data, lb.length}};
 	}
-	/* The usual case, a request that becomes a result, needs no look at the members. */
-	if (all_new(r, all, count))
-		append_members(out, r, all, count);
-	else
-		json_set(out, r->text, all, count);
+	set_members(out, r, all, count);
 	buf_free(&lb);
 }
 
@@ -176,7 +202,7 @@ void record_fail(struct buf *out, const struct record *r, const char *code, cons
 				     {"response", JSON_LITERAL("null")}};
 	bool add_response =
 	    r->kind == RECORD_REQUEST || (r->kind == RECORD_RESULT && r->response.at == NULL);
-	json_set(out, r->text, edits, add_response ? 2 : 1);
+	set_members(out, r, edits, add_response ? 2 : 1);
 	buf_free(&error);
 }
 

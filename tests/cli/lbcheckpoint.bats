@@ -102,6 +102,23 @@ status_says() {
 	holds job.log '.lb.checkpoint.id == (.id | tostring)'
 }
 
+@test "around lbchunk: pieces of a long item are known by their own ids, not by the item's" {
+	start_mock --log calls
+	export OPENAI_BASE_URL=$MOCK
+	jq -nc '{custom_id: "a", text: ("One sentence. " * 40)}' >long
+	lbchunk --split .text --by chars --size 100 <long >pieces
+	call lbcheckpoint pieces.log lbchunk -m m -p 'Shorten: \(.text)' lbcall <pieces
+	status_is 0
+	[ "$(jq -r .chunk.id out | sort -u | wc -l)" -eq "$(lines pieces)" ]
+	[ "$(jq -r .lb.checkpoint.id pieces.log | sort -u | wc -l)" -eq "$(lines pieces)" ]
+	# A piece that is new is no change of another one.
+	{ cat pieces; jq -c '.chunk.id = "a-99" | .chunk.i = 99' pieces | head -n 1; } >more
+	call lbcheckpoint -v pieces.log lbchunk -m m -p 'Shorten: \(.text)' lbcall <more
+	status_is 0
+	lacks err changed
+	[ "$(lines calls)" -eq "$(lines more)" ]
+}
+
 @test "kill -9 at random moments: all results in the end, and paid for twice only what was in flight" {
 	start_mock --log calls --latency 15ms±10ms
 	requests 600 >in
