@@ -69,7 +69,7 @@ fetches() {
 }
 
 @test "writes are interrupted or short: all is there" {
-	each_fails "done" write-eintr 10 "${lbbatch[@]}"
+	each_fails "done" write-eintr 13 "${lbbatch[@]}"
 	each_fails "done" write-short 10 "${lbbatch[@]}"
 }
 
@@ -80,16 +80,17 @@ fetches() {
 
 @test "reading fails, or is interrupted or short" {
 	check=fetches each_fails "4 done" read 10 "${lbbatch[@]}"
-	check=fetches each_fails "4 done" pread 10 "${lbbatch[@]}"
-	each_fails "done" pread-eintr 10 "${lbbatch[@]}"
-	each_fails "done" pread-short 10 "${lbbatch[@]}"
+	check=fetches each_fails "4 done" pread 13 "${lbbatch[@]}"
+	each_fails "done" pread-eintr 14 "${lbbatch[@]}"
+	each_fails "done" pread-short 14 "${lbbatch[@]}"
 	each_fails "done" read-short 10 "${lbbatch[@]}"
 }
 
 @test "opening, closing, and memory fail: status 4, or all is there; the next run has it" {
 	check=fetches each_fails "4 done" open 10 "${lbbatch[@]}"
 	check=fetches each_fails "4 done" close 10 "${lbbatch[@]}"
-	check=resumes each_fails 4 malloc 13 "${lbbatch[@]}"
+	# libcurl's own lack of memory, in a call that it leaves by a jump, looks like a bad URL.
+	check=resumes each_fails "2 4" malloc 13 "${lbbatch[@]}"
 }
 
 # again: a run on a state that has all, with one failure; then a whole one.
@@ -107,5 +108,5 @@ fetches() {
 	for kind in write read pread open; do
 		check=resumes each_fails "4 done" $kind 10 "${lbbatch[@]}"
 	done
-	check=resumes each_fails 4 malloc 13 "${lbbatch[@]}"
+	check=resumes each_fails "2 4" malloc 13 "${lbbatch[@]}"
 }

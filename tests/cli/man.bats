@@ -165,6 +165,10 @@ run_examples() {
 	run_examples lb-record.5
 }
 
+@test "the examples of lbbatch(1) run" {
+	run_examples lbbatch.1
+}
+
 @test "the examples of lbcall(1) run" {
 	run_examples lbcall.1
 }
@@ -244,10 +248,11 @@ run_examples() {
 	# The first word among the arguments of the functions that make failures, and what others return.
 	cat "$TOP"/lib/*.c "$TOP"/tools/*.c | tr -s ' \t\n' ' ' >sources
 	{
-		grep -oE '\b(fail|fail_all|fail_item|fail_raw|fail_record|packer_fail|make_error|record_fail|refuse|set_error)\([^;{}]*;' sources |
+		grep -oE '\b(batch_flow_fail|batch_flow_give_up|fail|fail_all|fail_request|fail_item|fail_raw|fail_record|packer_fail|make_error|record_fail|refuse|set_error)\([^;{}]*;' sources |
 			sed -n 's/^[^"]*"\([a-z_]*\)".*/\1/p'
 		grep -oE '(code = |return |: |return .{20,40}[?] )"[a-z]+(_[a-z]+)*";' sources |
 			grep -oE '"[a-z_]*"' | tr -d '"' | grep -E '_|^timeout$|^truncated$|^refusal$|^cancelled$'
+		grep -oE '(#define [A-Z]+ |buf_adds\(&r->code, )"[a-z]+(_[a-z]+)+"' sources | cut -d '"' -f 2
 		sed -n '/reasons\[\] = {/,/};/p' "$TOP/lib/provider.c" | sed -n 's/.*{"[^"]*", "\([a-z_]*\)"}.*/\1/p'
 	} | sort -u >emitted
 	sed -n 's/^\.It Li \([a-z_]*\) Ta .*/\1/p' "$TOP/man/lb-record.5" | grep -v '^http_$' | sort -u >listed

@@ -1,0 +1,191 @@
+/*
+ * A part whose batch was to be made, and no answer said whether it was. OpenAI's batches carry the
+ * part's tag in their metadata. Anthropic's carry nothing, but their results do: those that may be
+ * it, by the time they were made, are waited for.
+ */
+#include "batch_flow_state.h"
+#include "clock.h"
+#include "line.h"
+#include "mem.h"
+#include "msg.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How often the list is read before it is believed that the batch is not there: lists lag. */
+#define LOOKS 5
+/* How far the provider's clock may be from ours, seconds. */
+#define SLACK 600
+
+void batch_settle_step(struct batch_flow *f, struct batch_part *p)
+{
+	if (p->work->probe[0] != '\0')
+		batch_send_fetch(f, p, "output", p->work->probe, BATCH_PROBE);
+	else
+		batch_send_list(f, p);
+}
+
+/* Begin with the first page again, now or later. */
+static void start_over(struct batch_work *w)
+{
+	free(w->cursor);
+	w->cursor = NULL;
+	w->pending = false;
+	w->probe[0] = '\0';
+}
+
+/* There is no batch: it may be made. */
+static void make_again(struct batch_flow *f, struct batch_part *p)
+{
+	/* Of an earlier run's part only what is asked for is worth paying. */
+	if (p->earlier && p->claimed < p->count) {
+		if (batch_flow_move(f, p, BATCH_DROPPED))
+			p->work->pass = BATCH_PASS_REST;
+		return;
+	}
+	p->phase = p->file[0] != '\0' ? BATCH_UPLOADED : BATCH_SPOOLED;
+	p->work->due = 0;
+}
+
+static bool is_listed(char *const *ids, size_t count, const char *id)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(ids[i], id) == 0)
+			return true;
+	return false;
+}
+
+static bool is_ours(const struct batch_flow *f, const char *id)
+{
+	for (const struct batch_part *p = f->options.state->parts; p != NULL; p = p->next)
+		if (strcmp(p->batch, id) == 0 || is_listed(p->refused, p->refused_count, id))
+			return true;
+	return false;
+}
+
+/* Does a batch of the list end the search? */
+static bool consider(struct batch_flow *f, struct batch_part *p, const struct batch_api_batch *b)
+{
+	struct batch_work *w = p->work;
+
+	if (is_ours(f, b->id) || is_listed(w->strangers, w->stranger_count, b->id))
+		return false;
+	if (p->route.style == TARGET_OPENAI) {
+		bool same = b->tag[0] != '\0'
+				? strcmp(b->tag, p->tag) == 0
+				: p->file[0] != '\0' && strcmp(b->input_file, p->file) == 0;
+		if (same)
+			batch_flow_created(f, p, b->id);
+		return same;
+	}
+	if (b->total > 0 && b->total != (int64_t)p->count)
+		return false;
+	if (b->state == BATCH_API_WAITING) {
+		w->pending = true;
+		return false;
+	}
+	memcpy(w->probe, b->id, sizeof w->probe);
+	w->due = 0;
+	return true;
+}
+
+/* Go through a page. Returns whether the search has ended, or is to go on with a probe; sets *old
+ * when it has come to batches from before. */
+static bool search(struct batch_flow *f, struct batch_part *p, struct batch_api_page *page,
+		   bool *old)
+{
+	struct batch_api_batch b;
+
+	while (batch_api_next(page, &b)) {
+		if (b.created >= 0 && b.created / CLOCK_SEC < p->intended - SLACK) {
+			*old = true;
+			return false;
+		}
+		if (consider(f, p, &b))
+			return true;
+	}
+	return false;
+}
+
+void batch_settle_looked(struct batch_flow *f, struct batch_part *p, const struct http_reply *reply)
+{
+	struct batch_work *w = p->work;
+	struct batch_api_page page;
+	const char *problem;
+	bool old = false;
+	bool success = reply->error == NULL && reply->status >= 200 && reply->status < 300;
+
+	if (!success || batch_api_page(&page, p->route.style, reply->body, &problem) < 0) {
+		enum provider_class class = batch_flow_judge(f, reply);
+		start_over(w);
+		if (!batch_flow_transient(f, p, reply, success ? PROVIDER_TRANSIENT : class)) {
+			msg_warn("part %" PRIu64
+				 ": it is not known whether it has a batch, and the "
+				 "list of batches cannot be read: %s",
+				 p->number, buf_string(&f->message));
+			batch_flow_give_up(p, 0, buf_string(&f->code), buf_string(&f->message));
+		}
+		return;
+	}
+	if (search(f, p, &page, &old)) {
+		free(w->cursor);
+		w->cursor = NULL;
+		return;
+	}
+	free(w->cursor);
+	w->cursor = page.more && !old ? mem_copy(page.last, strlen(page.last)) : NULL;
+	if (w->cursor != NULL)
+		return;
+	bool pending = w->pending;
+	start_over(w);
+	w->looks = pending ? 0 : w->looks + 1;
+	if (w->looks < LOOKS)
+		batch_flow_later(f, p, NULL);
+	else
+		make_again(f, p);
+}
+
+/* Is the first result in N.output one of this part's? */
+static bool is_mine(const struct batch_flow *f, const struct batch_part *p)
+{
+	int fd = batch_part_open(p, f->options.state->journal, "output", 0);
+	struct line_reader reader;
+	struct batch_api_line l;
+	struct line line;
+	const char *problem;
+	enum line_state state;
+	bool mine = false;
+
+	if (fd < 0)
+		return false;
+	line_init(&reader, fd, BATCH_LINE_MOST);
+	while ((state = line_next(&reader, &line)) == LINE_NONE)
+		if (line_fill(&reader, LINE_READ_BULK) < 0)
+			break;
+	if (state == LINE_OK &&
+	    batch_api_line(&l, p->route.style, (struct json_span){line.text, line.length},
+			   &problem) == 0)
+		mine = batch_part_index(p, l.custom_id) >= 0;
+	line_free(&reader);
+	close(fd);
+	return mine;
+}
+
+void batch_settle_probed(struct batch_flow *f, struct batch_part *p, const struct http_reply *reply)
+{
+	struct batch_work *w = p->work;
+	bool success = reply->error == NULL && reply->status >= 200 && reply->status < 300;
+
+	if (success && is_mine(f, p)) {
+		batch_flow_created(f, p, w->probe);
+		return;
+	}
+	if (!success && batch_flow_transient(f, p, reply, batch_flow_judge(f, reply)))
+		return;
+	w->strangers = mem_resize(w->strangers, w->stranger_count + 1, sizeof *w->strangers);
+	w->strangers[w->stranger_count++] = mem_copy(w->probe, strlen(w->probe));
+	start_over(w);
+	w->due = 0;
+}
