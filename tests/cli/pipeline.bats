@@ -141,3 +141,14 @@ FAULTS=429:2%,500:1%,503:1%,400:1%,reset:1%,cut:1%,garbage:1%,error200:1%,refuse
 	status_is 0
 	[ "$(jq -r '"\(.custom_id) \(.answer | type)"' out | xargs)" = "request-1 string request-2 array" ]
 }
+
+@test "lbchunk around lbbatch: what packed answers leave out is asked again in another batch" {
+	start_mock --seed 1 --log calls --batch-fail missing:50%
+	export OPENAI_BASE_URL=$MOCK
+	seq 100 | jq -c '{id: ., text: "item \(.)"}' >items
+	call lbchunk -m m -n 8 -p 'Say \(.text)' lbbatch -s job --poll 20ms <items
+	status_is 0
+	[ "$(jq .id out | sort -n | uniq | wc -l)" -eq 100 ]
+	holds out '.id as $id | .error == null and (.answer | endswith("item \($id)"))'
+	[ "$(jq -r 'select(.path == "/v1/batches" and .method == "POST") | .batch' calls | wc -l)" -eq 2 ]
+}
