@@ -49,11 +49,13 @@ static void add_headers(struct access *a, const char *argument)
 static void set_auth(struct access *a, const char *kind)
 {
 	static const char *const kinds[] = {"bearer", "x-api-key", "api-key", "none"};
+	const char *known = NULL;
 
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (strcmp(kind, kinds[i]) == 0)
-			a->credential_options.auth = kinds[i];
-	if (a->credential_options.auth == NULL)
+			known = kinds[i];
+	a->credential_options.auth = known;
+	if (known == NULL)
 		cli_misuse("--auth wants bearer, x-api-key, api-key or none, not '%s'", kind);
 }
 

@@ -56,12 +56,14 @@ struct budget {
 	int64_t entries_due; /* clock_now time */
 	bool writing;        /* a group is on its way: what comes meanwhile is for the next one */
 	bool refuses;
+	bool broken;   /* the ledger could not be written, which was said */
 	int64_t opens; /* INT64_MAX while a request waits, for a result or a look at the ledger */
 	int64_t look;  /* when to look again, clock_now time */
 	int64_t waiting_since, settled_then;
 	bool waiting;
 	bool alert_due;
 	pid_t alert_pid;
+	uint64_t doubtful; /* reservations that stay, since the request may have been billed */
 };
 
 struct budget *budget_new(const struct budget_options *options)
@@ -163,11 +165,6 @@ static void refuse(struct budget *b, struct stage *s, const struct kept *k)
 	buf_free(&message);
 }
 
-static void hold(struct budget *b, struct stage *s, const struct kept *k)
-{
-	stage_hold(s, k->sequence, (struct json_span){b->lines.data + k->at, k->length}, 0, "", 1);
-}
-
 /* What to do with requests behind one that has to wait. Returns the answer for it and them. */
 static enum ledger_answer wait_or_refuse(struct budget *b)
 {
@@ -230,7 +227,8 @@ static void send_group(struct budget *b, struct stage *s)
 			forward(b, s, k);
 			break;
 		case LEDGER_LATER:
-			hold(b, s, k);
+			stage_hold(s, k->sequence,
+				   (struct json_span){b->lines.data + k->at, k->length}, 0, "", 1);
 			break;
 		default:
 			if (!b->refuses && !stage_stopping(s))
@@ -283,6 +281,7 @@ static void write_group(struct budget *b, struct stage *s)
 		size_groups(b);
 	if (store(b, stage_stopping(s)) < 0) {
 		msg_warn("%s", ledger_problem(b->options.ledger));
+		b->broken = true;
 		stage_fatal(s, STATUS_SYSTEM);
 		return;
 	}
@@ -352,6 +351,7 @@ void budget_result(struct budget *b, struct stage *s, const struct pricing *p,
 		e.outcome = LEDGER_FREE;
 	if (!e.reserved && e.outcome != LEDGER_SPENT)
 		return;
+	b->doubtful += e.reserved && e.outcome == LEDGER_DOUBTFUL;
 	b->opens = 0; /* there may be room now */
 	if (b->entry_count == b->entry_room) {
 		b->entry_room += GROUP_MOST;
@@ -385,11 +385,14 @@ int64_t budget_idle(struct budget *b, struct stage *s)
 
 int budget_end(struct budget *b)
 {
-	if (b->entry_count == 0)
-		return 0;
-	int result = store(b, true);
-	if (result < 0)
+	int result = b->entry_count > 0 ? store(b, true) : 0;
+
+	if (result < 0 && !b->broken)
 		msg_warn("%s", ledger_problem(b->options.ledger));
+	if (result == 0 && b->doubtful > 0 && b->options.shared)
+		msg_warn("%" PRIu64 " requests may have been billed, and it is not known for how "
+			 "much: what is reserved for them counts as spent until --forgive",
+			 b->doubtful);
 	if (b->alert_due)
 		run_alert(b);
 	return result;

@@ -50,7 +50,8 @@ void budget_result(struct budget *b, struct stage *s, const struct pricing *p,
 int64_t budget_opens(const struct budget *b);
 int64_t budget_idle(struct budget *b, struct stage *s);
 
-/* Store the last results, when the stage has run. Returns 0, or -1 after a message. */
+/* Store the last results, when the stage has run, and say how many reservations nothing has
+ * settled. Returns 0, or -1 after a message. */
 int budget_end(struct budget *b);
 
 /* The options that have no letter. */

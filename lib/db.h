@@ -27,6 +27,7 @@ struct db_options {
 	int32_t magic;          /* application_id */
 	int32_t version;        /* user_version */
 	const char *schema;     /* SQL that makes the tables of a new file */
+	const char *upgrade;    /* ...or the tables of the version before; NULL: it is refused */
 	const char *const *sql; /* the statements that will be run, by number */
 	size_t count;
 	bool read_only; /* write nothing, not even a new file */
@@ -39,7 +40,8 @@ struct db_options {
 /*
  * Open the file, or unless told otherwise make it, mode 0600. Returns NULL after appending what is
  * wrong to problem: it cannot be opened, is a link, no regular file or another user's, is damaged,
- * or of another tool or version. It is left as it is then. The caller closes.
+ * or of another tool or version that cannot be upgraded. It is left as it is then. The caller
+ * closes.
  */
 struct db *db_open(const struct db_options *options, struct buf *problem);
 void db_close(struct db *db);

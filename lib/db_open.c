@@ -102,44 +102,52 @@ static int patiently(struct db *db, const char *sql, int64_t *value)
 	return result;
 }
 
-/* Does the file carry our magic and version? 1: yes, 0: it is empty, -1: no, or it cannot be read.
- * To be called in a transaction, since another process may just be making it. */
-static int identify(struct db *db, const struct db_options *o)
+enum kind { BROKEN = -1, EMPTY, OURS, OLDER };
+
+/* What file is it? BROKEN, with the problem set: none of ours, or it cannot be read; OLDER: one
+ * that can be upgraded. To be called in a transaction, since another process may just be making it.
+ */
+static enum kind identify(struct db *db, const struct db_options *o)
 {
 	int64_t magic, version, tables;
 
 	if (patiently(db, "PRAGMA application_id", &magic) < 0 ||
 	    patiently(db, "PRAGMA user_version", &version) < 0 ||
 	    patiently(db, "SELECT count(*) FROM sqlite_master", &tables) < 0)
-		return -1;
+		return BROKEN;
 	if (magic == o->magic && version == o->version)
-		return 1;
+		return OURS;
+	if (magic == o->magic && version == o->version - 1 && o->upgrade != NULL && !o->read_only)
+		return OLDER;
 	if (magic == 0 && version == 0 && tables == 0)
-		return 0;
+		return EMPTY;
 	buf_clear(&db->problem);
 	if (magic == o->magic)
-		buf_addf(&db->problem, "%s: a file of another version of %s", db->path, o->tool);
+		buf_addf(&db->problem,
+			 "%s: a file of another version of %s: its format is %d, this one's %d",
+			 db->path, o->tool, (int)version, (int)o->version);
 	else
 		buf_addf(&db->problem, "%s: a database, but not one of %s", db->path, o->tool);
 	buf_string(&db->problem);
-	return -1;
+	return BROKEN;
 }
 
-/* Make the tables, unless another process has just done so. */
+/* Make or upgrade the tables, unless another process has just done so. */
 static int make_tables(struct db *db, const struct db_options *o)
 {
 	struct buf sql = {0};
+	int result = 0;
 
 	if (patiently(db, "BEGIN IMMEDIATE", NULL) < 0)
 		return -1;
-	int known = identify(db, o);
-	if (known == 0) {
+	enum kind kind = identify(db, o);
+	if (kind == EMPTY || kind == OLDER) {
 		buf_addf(&sql, "PRAGMA application_id=%d;PRAGMA user_version=%d;%s", (int)o->magic,
-			 (int)o->version, o->schema);
-		known = db_once(db, buf_string(&sql), NULL);
+			 (int)o->version, kind == EMPTY ? o->schema : o->upgrade);
+		result = db_once(db, buf_string(&sql), NULL);
 		buf_free(&sql);
 	}
-	if (known < 0 || patiently(db, "COMMIT", NULL) < 0) {
+	if (kind == BROKEN || result < 0 || patiently(db, "COMMIT", NULL) < 0) {
 		db_rollback(db);
 		return -1;
 	}
@@ -150,13 +158,13 @@ static int set_up(struct db *db, const struct db_options *o)
 {
 	if (db_once(db, SETTINGS, NULL) < 0 || patiently(db, "BEGIN", NULL) < 0)
 		return -1;
-	int known = identify(db, o);
+	enum kind kind = identify(db, o);
 	db_rollback(db);
-	if (known < 0)
+	if (kind == BROKEN)
 		return -1;
-	if (known == 0 && o->read_only)
+	if (kind == EMPTY && o->read_only)
 		return db_damaged(db, "it is empty");
-	if (known == 0 && make_tables(db, o) < 0)
+	if (kind != OURS && make_tables(db, o) < 0)
 		return -1;
 	if (o->read_only)
 		return 0;

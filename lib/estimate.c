@@ -123,6 +123,20 @@ static void add_request(struct estimate *e, struct json_span body)
 	add_sum(&e->total, &s);
 }
 
+/* A line that is no request. The first one may tell what is wrong with all of them. */
+static void note_other(struct estimate *e, const struct record *r)
+{
+	bool first = e->bad + e->others == 0 && e->total.requests == 0;
+	const char *hint = first ? record_hint(r) : NULL;
+
+	if (hint != NULL)
+		msg_warn("line %" PRIu64 ": %s", r->number, hint);
+	if (r->kind == RECORD_BAD)
+		e->bad++;
+	else
+		e->others++;
+}
+
 static int read_requests(struct estimate *e)
 {
 	struct line_reader in;
@@ -140,17 +154,10 @@ static int read_requests(struct estimate *e)
 			status = STATUS_SYSTEM;
 			break;
 		}
-		switch (record_parse(&r, &line, state == LINE_TOO_LONG)) {
-		case RECORD_REQUEST:
+		if (record_parse(&r, &line, state == LINE_TOO_LONG) == RECORD_REQUEST)
 			add_request(e, r.body);
-			break;
-		case RECORD_BAD:
-			e->bad++;
-			break;
-		default:
-			e->others++;
-			break;
-		}
+		else
+			note_other(e, &r);
 	}
 	line_free(&in);
 	return status;

@@ -11,21 +11,29 @@
 /* The magic is "lbsp". */
 enum { MAGIC = 0x6c627370, VERSION = 2 };
 
+#define MINUTES                                                                   \
+	"CREATE TABLE minutes(at INTEGER PRIMARY KEY, requests INTEGER NOT NULL," \
+	" nano INTEGER NOT NULL);"
+#define RESERVATIONS                                                                \
+	"CREATE TABLE reservations(id INTEGER PRIMARY KEY, owner INTEGER NOT NULL," \
+	" at INTEGER NOT NULL, nano INTEGER NOT NULL);"
+
 static const char schema[] =
     "CREATE TABLE spends(day TEXT NOT NULL, model TEXT NOT NULL, job TEXT NOT NULL,"
     " requests INTEGER NOT NULL, unpriced INTEGER NOT NULL, input INTEGER NOT NULL,"
     " cached INTEGER NOT NULL, cache_write INTEGER NOT NULL, output INTEGER NOT NULL,"
-    " nano INTEGER NOT NULL, PRIMARY KEY(day, model, job)) WITHOUT ROWID;"
-    "CREATE TABLE minutes(at INTEGER PRIMARY KEY, requests INTEGER NOT NULL,"
-    " nano INTEGER NOT NULL);"
-    "CREATE TABLE reservations(id INTEGER PRIMARY KEY, owner INTEGER NOT NULL,"
-    " at INTEGER NOT NULL, nano INTEGER NOT NULL);"
+    " nano INTEGER NOT NULL, PRIMARY KEY(day, model, job)) WITHOUT ROWID;" MINUTES RESERVATIONS
     "CREATE TABLE owners(id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, start INTEGER NOT NULL,"
     " boot TEXT NOT NULL);"
     "CREATE TABLE totals(reserved INTEGER NOT NULL, settled INTEGER NOT NULL);"
     "INSERT INTO totals VALUES(0, 0);"
     "CREATE TABLE alerts(period TEXT NOT NULL, share INTEGER NOT NULL, budget INTEGER NOT NULL,"
     " PRIMARY KEY(period, share, budget)) WITHOUT ROWID;";
+
+/* Version 1 had no minutes, and kept of a reservation what nobody asked for. */
+static const char upgrade[] = "ALTER TABLE reservations RENAME TO version_1;" RESERVATIONS
+			      "INSERT INTO reservations SELECT id, owner, at, nano FROM version_1;"
+			      "DROP TABLE version_1;" MINUTES;
 
 #define SUMS                                                                                     \
 	" sum(requests), sum(unpriced), sum(input), sum(cached), sum(cache_write), sum(output)," \
@@ -78,6 +86,7 @@ static struct ledger *open_file(struct ledger *l, const struct ledger_options *o
 	    .magic = MAGIC,
 	    .version = VERSION,
 	    .schema = schema,
+	    .upgrade = upgrade,
 	    .sql = statements,
 	    .count = LEDGER_SQL_COUNT,
 	    .must_exist = o->must_exist,

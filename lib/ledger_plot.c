@@ -3,18 +3,18 @@
 #include "ledger_print.h"
 #include "money.h"
 #include "msg.h"
+#include "tempfile.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static const char settings[] =
     "set terminal svg size 900,540 dynamic font 'sans-serif,13' background 'white'\n"
-    "set output system('printf %s \"$LB_PLOT\"')\n"
     "set xdata time\nset timefmt '%s'\nset grid\nset border 3\nset tics nomirror out\n"
     "set yrange [0:*]\nset key off\nset lmargin 12\nset style fill solid 0.6 noborder\n";
 
@@ -79,56 +79,83 @@ static void write_script(struct buf *script, struct plotter *p)
 	buf_adds(script, pictures);
 }
 
-/* gnuplot's stdin, and its process. The file's name goes by the environment: a script would give
- * meaning to some characters in it. */
-static FILE *start_gnuplot(const char *file, pid_t *pid)
+/* gnuplot itself; does not return. */
+static _Noreturn void become_gnuplot(int input, const int ends[2])
 {
-	int ends[2];
-
-	if (pipe(ends) < 0)
-		return NULL;
-	*pid = fork();
-	if (*pid == 0) {
-		dup2(ends[0], STDIN_FILENO);
-		close(ends[0]);
-		close(ends[1]);
-		setenv("LB_PLOT", file, 1);
-		execlp("gnuplot", "gnuplot", (char *)NULL);
-		_exit(127);
-	}
+	dup2(input, STDIN_FILENO);
+	dup2(ends[1], STDOUT_FILENO);
 	close(ends[0]);
-	if (*pid < 0) {
-		close(ends[1]);
-		return NULL;
-	}
-	return fdopen(ends[1], "w");
+	close(ends[1]);
+	execlp("gnuplot", "gnuplot", (char *)NULL);
+	_exit(127);
 }
 
-static int run_gnuplot(const struct buf *script, const char *file)
+/* Read what it draws, to the end. */
+static int collect(int fd, struct buf *picture)
 {
-	pid_t pid = -1;
-	int status = 0;
-	FILE *to = start_gnuplot(file, &pid);
+	enum { PIECE = 65536 };
+	ssize_t n;
 
-	if (to == NULL) {
-		msg_warn("--plot: %s", strerror(errno));
+	while ((n = read(fd, buf_reserve(picture, PIECE), PIECE)) > 0 || (n < 0 && errno == EINTR))
+		picture->length += n > 0 ? (size_t)n : 0;
+	return n < 0 ? -1 : 0;
+}
+
+/* Have the picture of a script drawn. The file is written here, and not by gnuplot: it does not see
+ * that a disk is full, and gives meaning to some characters of a name. Returns the status that it
+ * ended with, as waitpid has it; or -1 with errno. */
+static int run_gnuplot(int input, struct buf *picture)
+{
+	int ends[2], status = -1;
+
+	if (pipe(ends) < 0)
 		return -1;
-	}
-	bool written = fwrite(script->data, 1, script->length, to) == script->length;
-	written = fclose(to) == 0 && written;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	pid_t pid = fork();
+	if (pid == 0)
+		become_gnuplot(input, ends);
+	close(ends[1]);
+	int result = pid > 0 ? collect(ends[0], picture) : -1;
+	int error = errno;
+	close(ends[0]);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+	errno = error;
+	return result < 0 ? -1 : status;
+}
+
+static int draw(const struct buf *script, struct buf *picture)
+{
+	int status = -1;
+	int input = tempfile_open();
+
+	if (input >= 0 && tempfile_write(input, script->data, script->length, 0) == 0)
+		status = run_gnuplot(input, picture);
+	if (status == -1)
+		msg_warn("--plot: %s", strerror(errno));
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		msg_warn("--plot: gnuplot is not installed; --report --json has the numbers");
-	else if (status != 0 || !written)
+	else if (status != 0 || picture->length == 0)
 		msg_warn("--plot: gnuplot failed");
-	return status == 0 && written ? 0 : -1;
+	if (input >= 0)
+		close(input);
+	return status == 0 && picture->length > 0 ? 0 : -1;
+}
+
+static int save(const struct buf *picture, const char *file)
+{
+	FILE *to = fopen(file, "we");
+	bool saved = to != NULL && fwrite(picture->data, 1, picture->length, to) == picture->length;
+
+	saved = to != NULL && fclose(to) == 0 && saved;
+	if (!saved)
+		msg_warn("--plot: %s: %s", file, strerror(errno));
+	return saved ? 0 : -1;
 }
 
 int ledger_plot(struct ledger *l, const char *file)
 {
 	struct plotter p = {0};
-	struct buf script = {0};
+	struct buf script = {0}, picture = {0};
 	int result = ledger_pace(l, &p.step, plot_point, &p);
 
 	if (result < 0) {
@@ -138,7 +165,10 @@ int ledger_plot(struct ledger *l, const char *file)
 		result = -1;
 	} else {
 		write_script(&script, &p);
-		result = run_gnuplot(&script, file);
+		result = draw(&script, &picture);
+		if (result == 0)
+			result = save(&picture, file);
+		buf_free(&picture);
 	}
 	buf_free(&script);
 	buf_free(&p.points);

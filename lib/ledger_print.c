@@ -1,11 +1,13 @@
 /* Reports of a ledger, as tables for people and as JSON. */
 #include "ledger_print.h"
 #include "buf.h"
+#include "clock.h"
 #include "money.h"
 #include "msg.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,24 +32,31 @@ static void add_dollars(struct buf *out, int64_t nano)
 	buf_addf(out, "%" PRId64 ".%06d", nano / MONEY_DOLLAR, (int)(nano % MONEY_DOLLAR / 1000));
 }
 
+/* A name comes from records: control characters of theirs, also those of two bytes (C1), are not
+ * for a terminal. */
+static void add_name(struct buf *out, struct json_span name)
+{
+	for (size_t i = 0; i < name.length; i++) {
+		unsigned char c = (unsigned char)name.at[i];
+		bool c1 = c == 0xc2 && i + 1 < name.length && (unsigned char)name.at[i + 1] < 0xa0;
+		bool control = c < 0x20 || c == 0x7f || c1;
+		i += c1;
+		buf_addc(out, control ? '?' : (char)c);
+	}
+	if (name.length == 0)
+		buf_addc(out, '-');
+}
+
 static void print_line(void *context, const struct ledger_line *l)
 {
 	struct printer *p = context;
-	struct buf dollars = {0};
-	int length = l->name.length < 28 ? (int)l->name.length : 28;
+	struct buf dollars = {0}, name = {0};
 
 	if (p->lines++ == 0)
 		buf_addf(p->out, "%-28s %10s %14s %14s %14s %14s\n", p->section->title, "requests",
 			 "input tokens", "cached", "output tokens", "USD");
 	add_dollars(&dollars, l->spent);
-	/* A name comes from records: it is written as on stderr, without control characters. */
-	struct buf name = {0};
-	for (int i = 0; i < length; i++)
-		buf_addc(&name, (unsigned char)l->name.at[i] < 0x20 || l->name.at[i] == 0x7f
-				    ? '?'
-				    : l->name.at[i]);
-	if (length == 0)
-		buf_addc(&name, '-');
+	add_name(&name, l->name);
 	buf_addf(p->out, "%-28s %10" PRId64 " %14" PRId64 " %14" PRId64 " %14" PRId64 " %14s\n",
 		 buf_string(&name), l->requests, l->input, l->cached, l->output,
 		 buf_string(&dollars));
@@ -129,8 +138,14 @@ int ledger_print(struct ledger *l, bool json, const char *plot)
 {
 	struct buf text = {0};
 	int status = STATUS_OK;
+	/* In a group, so that all of it is of one moment. */
+	int result = ledger_begin(l, clock_wall() / CLOCK_SEC);
 
-	if ((json ? print_json(l, &text) : print_tables(l, &text)) < 0) {
+	if (result == 0) {
+		result = json ? print_json(l, &text) : print_tables(l, &text);
+		ledger_rollback(l);
+	}
+	if (result < 0) {
 		msg_warn("%s", ledger_problem(l));
 		status = STATUS_SYSTEM;
 	} else if (fwrite(text.data, 1, text.length, stdout) != text.length ||

@@ -175,13 +175,18 @@ static bool has_server_tools(struct json_span tools)
 	return false;
 }
 
-/* Raise *most to a count that is more. One that is none, or too much, is not there. */
-static void raise_to(int64_t *most, struct json_span count)
+/* Raise *most to a count that is more. Returns -1 if it cannot be read, or makes no sense: some
+ * servers take "5" and 5.0 for 5, so that it is not known what it will be. */
+static int raise_to(int64_t *most, struct json_span count)
 {
 	int64_t value;
 
-	if (json_integer(count, &value) == 0 && value > *most && value <= COUNT_MOST)
-		*most = value;
+	if (!json_is_set(count))
+		return 0;
+	if (json_integer(count, &value) < 0 || value > COUNT_MOST)
+		return -1;
+	*most = value > *most ? value : *most;
+	return 0;
 }
 
 /* How many prompts of legacy completions there are. */
@@ -195,25 +200,36 @@ static int64_t count_prompts(struct json_span prompt)
 	return count > 1 ? (int64_t)count : 1;
 }
 
-static int bound_output(const struct price_model *m, const struct json_member *body,
-			int64_t *output)
+/* How many answers it asks for. Returns 0, or -1 if that is not known. */
+static int count_answers(const struct json_member *body, int64_t *answers)
 {
-	struct json_span config = body[GENERATION_CONFIG].value;
-	int64_t cap = 0, answers = 1;
-
-	raise_to(&cap, body[MAX_COMPLETION_TOKENS].value);
-	raise_to(&cap, body[MAX_TOKENS].value);
-	raise_to(&cap, body[MAX_OUTPUT_TOKENS].value);
-	raise_to(&cap, json_get(config, "maxOutputTokens"));
-	raise_to(&answers, body[N].value);
-	raise_to(&answers, body[BEST_OF].value);
-	raise_to(&answers, json_get(config, "candidateCount"));
 	int64_t prompts = count_prompts(body[PROMPT].value);
-	answers = answers > COUNT_MOST / prompts ? COUNT_MOST : answers * prompts;
-	if (cap == 0)
-		cap = m->max_output;
+
+	*answers = 1;
+	if (raise_to(answers, body[N].value) < 0 || raise_to(answers, body[BEST_OF].value) < 0 ||
+	    raise_to(answers, json_get(body[GENERATION_CONFIG].value, "candidateCount")) < 0)
+		return -1;
+	*answers = *answers > COUNT_MOST / prompts ? COUNT_MOST : *answers * prompts;
+	return 0;
+}
+
+static int bound_output(const struct price_model *m, const struct json_member *body,
+			int64_t answers, int64_t *output)
+{
+	const struct json_span caps[] = {
+	    body[MAX_COMPLETION_TOKENS].value, body[MAX_TOKENS].value,
+	    body[MAX_OUTPUT_TOKENS].value,
+	    json_get(body[GENERATION_CONFIG].value, "maxOutputTokens")};
+	int64_t cap = 0;
+	bool known = true;
+
+	for (size_t i = 0; i < sizeof caps / sizeof *caps; i++)
+		known &= raise_to(&cap, caps[i]) == 0;
+	if (cap == 0 || !known)
+		cap = m->max_output > cap ? m->max_output : cap;
+	known |= m->max_output > 0;
 	*output = m->rates.output == 0 ? 0 : cap * answers;
-	return cap == 0 && m->rates.output > 0 ? -1 : 0;
+	return (cap == 0 || !known) && m->rates.output > 0 ? -1 : 0;
 }
 
 static int bound_input(const struct price_model *m, struct json_span body,
@@ -274,6 +290,7 @@ int price_worst(const struct price_model *m, struct json_span body, struct price
 	struct json_member members[MEMBERS];
 	struct walk w = {0};
 	struct price_terms terms = {0};
+	int64_t answers;
 
 	memcpy(members, names, sizeof members);
 	json_find(body, members, MEMBERS);
@@ -283,7 +300,11 @@ int price_worst(const struct price_model *m, struct json_span body, struct price
 		*why = "the provider runs tools for it, and what these find has no bound";
 		return -1;
 	}
-	if (bound_output(m, members, &bound->output) < 0) {
+	if (count_answers(members, &answers) < 0) {
+		*why = "the number of answers it asks for (n, best_of) is none, or too large";
+		return -1;
+	}
+	if (bound_output(m, members, answers, &bound->output) < 0) {
 		*why = "it sets no limit on its answer, and the model's is not known";
 		return -1;
 	}

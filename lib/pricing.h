@@ -43,6 +43,11 @@ int pricing_request(const struct price_table *t, const struct record *r, int64_t
  * lb.reserved. Returns false, and nothing is appended, if it stays as it is. */
 bool pricing_mark(struct buf *out, const struct record *r, const struct pricing *p, bool settled);
 
+/* Append the request without the entries of its lb that would pass for its answer's: what it cost,
+ * that it came from a store or a batch. A record that is sent once more may have them, or one from
+ * a stranger who would not pay. Returns false, and nothing is appended, if it has none. */
+bool pricing_unmark(struct buf *out, const struct record *r);
+
 /* The models that had no price. */
 struct pricing_gaps {
 	uint64_t results;

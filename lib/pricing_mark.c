@@ -38,6 +38,28 @@ bool pricing_mark(struct buf *out, const struct record *r, const struct pricing 
 	return marked;
 }
 
+bool pricing_unmark(struct buf *out, const struct record *r)
+{
+	struct json_member lb[] = {JSON_MEMBER("cost"), JSON_MEMBER("cache"),
+				   JSON_MEMBER("checkpoint"), JSON_MEMBER("batch"),
+				   JSON_MEMBER("unpriced")};
+	struct json_edit edits[sizeof lb / sizeof *lb];
+	size_t count = 0;
+
+	if (json_type(r->lb) != JSON_OBJECT)
+		return false;
+	json_find(r->lb, lb, sizeof lb / sizeof *lb);
+	for (size_t i = 0; i < sizeof lb / sizeof *lb; i++) {
+		/* A store's left half marks requests, too: "miss" is for its right half. */
+		bool miss = i == 1 && json_equals(lb[i].value, "miss");
+		if (lb[i].value.at != NULL && !miss)
+			edits[count++] = (struct json_edit){lb[i].name, {NULL, 0}};
+	}
+	if (count > 0)
+		record_set(out, r, NULL, 0, edits, count);
+	return count > 0;
+}
+
 void pricing_note_gap(struct pricing_gaps *gaps, const char *name)
 {
 	gaps->results++;

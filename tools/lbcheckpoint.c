@@ -107,8 +107,8 @@ static int64_t on_idle(struct stage *s, void *context)
 static void find_id(struct lbcheckpoint *t, const struct record *r)
 {
 	buf_clear(&t->id);
-	/* Most often it is at hand: no look through the record is needed. Pieces of an item have the
-	 * item's. */
+	/* Most often it is at hand: no look through the record is needed. Pieces of an item have
+	 * the item's. */
 	if (t->id_text == NULL && r->kind != RECORD_ITEM && json_type(r->custom_id) == JSON_STRING)
 		json_text(&t->id, r->custom_id);
 	if (t->id.length == 0)

@@ -22,6 +22,7 @@
 #include "stage.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What has passed us is reserved, though the command may take its time to call it: with a small
@@ -43,7 +44,7 @@ struct lbcost {
 	struct ledger *ledger;
 	struct budget *budget;
 	struct pricing_gaps gaps;
-	struct buf line, text;
+	struct buf line, text, request;
 };
 
 enum {
@@ -137,13 +138,26 @@ static void fail(struct stage *s, void *context, const struct record *r, uint64_
 	stage_emit(s, sequence, (struct json_span){t->line.data, t->line.length}, true);
 }
 
+/* The request without what would pass for its answer's; clean is room for it. */
+static const struct record *unmark(struct lbcost *t, const struct record *r, struct record *clean)
+{
+	buf_clear(&t->request);
+	if (r->kind != RECORD_REQUEST || !pricing_unmark(&t->request, r))
+		return r;
+	struct line line = {t->request.data, t->request.length, r->number, t->request.length};
+	record_parse(clean, &line, false);
+	return clean;
+}
+
 /* The request job without a budget. */
 static void pass_request(struct stage *s, void *context, const struct record *r, uint64_t sequence,
 			 const void *note, size_t note_length)
 {
-	(void)context;
+	struct record clean;
+
 	(void)note;
 	(void)note_length;
+	r = unmark(context, r, &clean);
 	stage_forward(s, sequence, r->custom_id, r->text, NULL, 0);
 }
 
@@ -152,6 +166,7 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 		       const void *note, size_t note_length)
 {
 	struct lbcost *t = context;
+	struct record clean;
 	const char *code;
 	int64_t bound;
 
@@ -170,6 +185,7 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 		     "not a request: what it may cost is not known");
 		return;
 	}
+	r = unmark(t, r, &clean);
 	buf_clear(&t->text);
 	if (pricing_request(t->prices, r, &bound, &code, &t->text) < 0)
 		fail(s, t, r, sequence, code, buf_string(&t->text));
@@ -271,6 +287,30 @@ static void close_all(struct lbcost *t)
 	pricing_forget_gaps(&t->gaps);
 	buf_free(&t->line);
 	buf_free(&t->text);
+	buf_free(&t->request);
+}
+
+/* Is this the half of a pipe that sees requests? What was done, and what it cost, the other one
+ * sees, and there is room for one meter only. */
+static bool is_left(const struct lbcost *t)
+{
+	struct stat out;
+
+	return !t->wraps && fstat(STDOUT_FILENO, &out) == 0 && S_ISFIFO(out.st_mode);
+}
+
+/* Is one of the jobs asked for that pass nothing on? */
+static bool is_look(const struct lbcost *t)
+{
+	if (t->check + t->forgive + t->estimate + t->report > 1)
+		cli_misuse("-e, --report, --forgive and --prices-check are one at a time");
+	if (t->plot != NULL && !t->report)
+		cli_misuse("--plot is for --report");
+	if (t->json && !t->report && !t->estimate)
+		cli_misuse("--json is for --report and -e");
+	if (t->check && t->table_count > 0)
+		cli_misuse("--prices-check wants the table without -p: --prices-check FILE");
+	return t->check || t->forgive || t->estimate || t->report;
 }
 
 /* The jobs that pass nothing on. */
@@ -313,14 +353,14 @@ int main(int argc, char **argv)
 
 	int operand = cli_start(argc, argv, &tool, &t, &t.shared);
 	t.wraps = operand < argc;
-	if (t.check || t.forgive || t.report || t.estimate) {
+	if (is_look(&t)) {
 		int status = look(&t, argv[operand]);
 		close_all(&t);
 		return status;
 	}
 	open_all(&t);
 	bool limited = t.ledger_options.budget >= 0;
-	t.shared.meter.progress |= isatty(STDERR_FILENO) != 0;
+	t.shared.meter.progress |= isatty(STDERR_FILENO) != 0 && !(limited && is_left(&t));
 	if (limited)
 		t.shared.meter.budget = (double)t.ledger_options.budget / (double)MONEY_DOLLAR;
 	struct stage_jobs jobs = {

@@ -49,7 +49,8 @@ static const struct cli_option options[] = {
 /* MODEL[,MODEL...] */
 static void set_models(struct lbretry *t, char *argument)
 {
-	t->resend.policy.models = 0;
+	while (t->resend.policy.models > 0)
+		free(t->resend.models[--t->resend.policy.models]);
 	for (char *name; (name = strsep(&argument, ",")) != NULL;) {
 		struct buf quoted = {0};
 		if (*name == '\0' || json_quote(&quoted, name, strlen(name)))

@@ -205,7 +205,7 @@ each_call_fails() {
 	unshare -rm sh small 3>&-
 	cat status err
 	[ "$(head -n 1 status)" -eq 4 ]
-	grep -q '^lbcost: disk/a.db: ' err
+	[ "$(grep -c '^lbcost: disk/a.db: ' err)" -eq 1 ]
 	[ "$(lines asked)" -gt 100 ]
 	[ "$(lines asked)" -lt 3000 ]
 	is_accounted

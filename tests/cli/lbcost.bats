@@ -208,6 +208,29 @@ in_ledger() {
 }
 
 # bats test_tags=valgrind
+@test "what a request brings in lb does not pay for its answer" {
+	answer='. + {response: {status_code: 200, body: {usage: {prompt_tokens: 1000, completion_tokens: 50}}}}'
+	for lb in '{"cost":0}' '{"cost":0,"cost":0}' '{"cache":"hit"}' '{"checkpoint":true}' '{"batch":true}' \
+		'{"unpriced":true,"x":[1.0]}' '{"x":[1.0]},"lb":{"cost":0}'; do
+		requests 3 | sed "s|}$|,\"lb\":$lb}|" >in
+		rm -f ledger*
+		# 1000 * 150 + 50 * 600 nano-dollars each.
+		call lbcost -b 1 -l ledger jq -c "$answer" <in
+		status_is 0
+		holds out '(.lb | del(.x)) == {cost: 0.00018}'
+		[ "$(in_ledger ledger 'SELECT sum(nano) FROM spends')" -eq 540000 ]
+		# In pipe form the left half takes it off; without a budget, too.
+		head -1 in | lbcost -b 1 -l ledger | jq -c "$answer" | call lbcost -l ledger
+		holds out '(.lb | del(.x)) == {cost: 0.00018}'
+		head -1 in | call lbcost jq -c "$answer"
+		holds out '(.lb | del(.x)) == {cost: 0.00018}'
+	done
+	# What says that it is not in the cache is for the cache's right half, and 1.0 is no 1.
+	requests 1 | sed 's|}$|,"lb":{"cost":7,"cache":"miss", "x":1.0}}|' | call lbcost cat
+	grep -q '"lb":{"cache":"miss", "x":1.0}}$' out
+}
+
+# bats test_tags=valgrind
 @test "no byte changes but in lb" {
 	cat >in <<-'EOT'
 		 { "z" : 12345678901234567890, "custom_id":"a", "body":{"model":"gpt-4o-mini","x":1.0,"x":1e400}, "response":{"status_code":200,"body":{"u":"\u0041","usage":{"prompt_tokens":1000,"completion_tokens":100}}},"lb": {"ms":7 , "k":"\/"},"error":null }
@@ -293,7 +316,9 @@ in_ledger() {
 
 @test "misuse" {
 	for words in '-b 5' '-b x cat' '-b -1 cat' '-b 5/week -l l cat' '-b 5/ -l l cat' '-b 5/day cat' '--forgive' \
-		'--alert 80%:true cat' '-b 1 --alert 80 cat' '-b 1 --alert 80%: cat' '--price 1 cat' '--rounds' '-k'; do
+		'--alert 80%:true cat' '-b 1 --alert 80 cat' '-b 1 --alert 80%: cat' '--price 1 cat' '--rounds' '-k' \
+		'--plot x' '--json' '--json -l l --forgive' '-l l --report --forgive' '-l l -e --report' \
+		'-p l --prices-check'; do
 		call lbcost $words </dev/null
 		status_is 2
 	done
@@ -419,6 +444,7 @@ in_ledger() {
 	call lbcost -b 0.01 -l ledger lbcall --timeout 300ms <in
 	status_is 3
 	[ "$(codes out | paste -sd' ')" = 'budget_exceeded 1 timeout 1' ]
+	grep -q '^lbcost: 1 requests may have been billed.* until --forgive$' err
 	requests 1 gpt-4o-mini 16000 >in
 	call lbcost -b 0.01 -l ledger cat <in
 	status_is 3
@@ -473,6 +499,46 @@ in_ledger() {
 	call lbcost -l link </dev/null
 	status_is 4
 	[ ! -e nowhere ]
+}
+
+@test "a ledger of version 1 is kept, with what is spent and reserved in it; one of version 3 is refused" {
+	in_ledger ledger "
+		CREATE TABLE spends(day TEXT NOT NULL, model TEXT NOT NULL, job TEXT NOT NULL,
+			requests INTEGER NOT NULL, unpriced INTEGER NOT NULL, input INTEGER NOT NULL,
+			cached INTEGER NOT NULL, cache_write INTEGER NOT NULL, output INTEGER NOT NULL,
+			nano INTEGER NOT NULL, PRIMARY KEY(day, model, job)) WITHOUT ROWID;
+		CREATE TABLE reservations(id INTEGER PRIMARY KEY, owner INTEGER NOT NULL,
+			at INTEGER NOT NULL, model TEXT NOT NULL, job TEXT NOT NULL, nano INTEGER NOT NULL);
+		CREATE TABLE owners(id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, start INTEGER NOT NULL,
+			boot TEXT NOT NULL);
+		CREATE TABLE totals(reserved INTEGER NOT NULL, settled INTEGER NOT NULL);
+		CREATE TABLE alerts(period TEXT NOT NULL, share INTEGER NOT NULL, budget INTEGER NOT NULL,
+			PRIMARY KEY(period, share, budget)) WITHOUT ROWID;
+		INSERT INTO spends VALUES('2026-11-20', 'gpt-4o', 'one', 3, 0, 30, 0, 0, 300, 2000000000);
+		INSERT INTO reservations VALUES(9, 0, 1795348800, 'gpt-4o', 'one', 1000000000);
+		INSERT INTO totals VALUES(1000000000, 3);
+		PRAGMA application_id = 0x6c627370; PRAGMA user_version = 1" >/dev/null
+	chmod 600 ledger
+	cp ledger other
+	# Two dollars spent and one reserved by somebody who is gone: three are not enough for more.
+	requests 1 >in
+	call lbcost -b 3 -l ledger cat <in
+	status_is 3
+	[ "$(codes out)" = 'budget_exceeded 1' ]
+	call lbcost -l ledger --report --json
+	status_is 0
+	holds out '.models[0].usd == 2 and .jobs[0].job == "one" and .unsettled == {requests: 1, usd_at_most: 1}'
+	result a gpt-4o-mini '{"prompt_tokens":1000,"completion_tokens":100}' >in
+	call lbcost -l ledger <in
+	status_is 0
+	call lbcost -l ledger --report --json
+	holds out '.total[0].usd == 2.00021'
+	in_ledger other 'PRAGMA user_version = 3'
+	cp other before
+	call lbcost -l other --report
+	status_is 4
+	grep -qx "lbcost: other: a file of another version of lbcost: its format is 3, this one's 2" err
+	same other before
 }
 
 # worker NAME: jobs on the ledger, one after the other until the budget is spent, one of the first ones
@@ -596,6 +662,14 @@ worker() {
 	grep -qF -- '--expect-output tells how many' out
 	# Amounts stand under one another.
 	[ "$(awk '/^as a batch|^at most/ { print index($0, $(NF - ($1 == "as" ? 3 : 0))) + length($(NF - ($1 == "as" ? 3 : 0))) }' out | sort -u | wc -l)" -eq 1 ]
+	# The array or the pretty-printed file that somebody has is told from others.
+	jq -s . in >other
+	call lbcost -e <other
+	grep -q "^lbcost: line 1: .*array.*jq -c '.\[\]'" err
+	jq . in >other
+	call lbcost -e <other
+	status_is 1
+	[ "$(grep -c '^lbcost: line 1: .*jq -c \.' err)" -eq 1 ]
 	echo '{"name":"an item"}' >items
 	call lbcost -e <items
 	grep -q '^lbcost: 1 lines are no requests; lbchunk' err
@@ -637,6 +711,11 @@ worker() {
 	call lbcost -l nowhere --report
 	status_is 4
 	[ ! -e nowhere ]
+	# Names stand there in full, without what a terminal would obey.
+	result a "$(printf 'a-model-of-one-that-likes-long-names-\302\233\\u001b[2J\303\251')" '{"prompt_tokens":1}' |
+		call lbcost -l names
+	call lbcost -l names --report
+	grep -qE "^a-model-of-one-that-likes-long-names-\?\?\[2J$(printf '\303\251') +1 +1 " out
 }
 
 @test "--plot draws with gnuplot, and says so if there is none" {
@@ -649,19 +728,31 @@ worker() {
 	grep -q 'gnuplot is not installed' err
 	# One that keeps what it is told: a minute with 1 request, one without any, one with 3.
 	in_ledger ledger 'UPDATE minutes SET at = 1795348800; INSERT INTO minutes VALUES(1795348920, 3, 500000)'
-	printf '#!/bin/sh\n/bin/cat >script; printf %%s "$LB_PLOT" >name\n' >bin/gnuplot
+	printf '#!/bin/sh\n/bin/cat >script; echo "<svg/>"\n' >bin/gnuplot
 	chmod +x bin/gnuplot
 	call env PATH="$PWD/bin" lbcost -l ledger --report --plot "day's.svg"
 	status_is 0
-	[ "$(cat name)" = "day's.svg" ]
+	[ "$(cat "day's.svg")" = '<svg/>' ]
 	sed -n '/<< EOD/,/^EOD/p' script | sed '1d;$d' >points
 	printf '%s\n' '1795348800 0 1.000' '1795348860 0.00021 0.000' '1795348920 0.00021 3.000' \
 		'1795348980 0.00071 0.000' >want
 	same points want
+	# The name is one, whatever is in it; and what cannot be written is said.
+	call env PATH="$PWD/bin" lbcost -l ledger --report --plot '|touch ran'
+	status_is 0
+	[ -s '|touch ran' ] && [ ! -e ran ]
+	call env PATH="$PWD/bin" lbcost -l ledger --report --plot nowhere/days.svg
+	status_is 4
+	grep -qx 'lbcost: --plot: nowhere/days.svg: No such file or directory' err
+	call env PATH="$PWD/bin" lbcost -l ledger --report --plot /dev/full
+	status_is 4
+	grep -qx 'lbcost: --plot: /dev/full: No space left on device' err
+	# One that fails leaves the picture of before.
 	printf '#!/bin/sh\nexit 1\n' >bin/gnuplot
-	call env PATH="$PWD/bin" lbcost -l ledger --report --plot days.svg
+	call env PATH="$PWD/bin" lbcost -l ledger --report --plot "day's.svg"
 	status_is 4
 	grep -q 'gnuplot failed' err
+	[ -s "day's.svg" ]
 }
 
 @test "--plot: the picture has axes with labels, the spend and the throughput" {
@@ -682,9 +773,6 @@ worker() {
 		        '$0.6, 3000 requests, from 2026-11-22 12:00 to 2026-11-22 22:00 UTC'):
 		    assert want in texts, (want, texts)
 	EOT
-	call lbcost -l ledger --report --plot nowhere/days.svg
-	status_is 4
-	grep -q 'gnuplot failed' err
 	call lbcost -l empty </dev/null
 	call lbcost -l empty --report --plot days.svg
 	status_is 4
@@ -698,6 +786,12 @@ worker() {
 	[ "$(lines out)" -eq 1 ]
 	tr '\r' '\n' <typescript | grep -qF '1/1 done'
 	tr '\r' '\n' <typescript | grep -qF '$0.1500 of $5.00'
+	# Of the two halves of a pipe it is the right one that draws.
+	requests 3 >requests
+	script -qec "(PATH=$LB_BIN:\$PATH; lbcost -b 5 -l two | cat | lbcost -l two) <requests 2>/dev/tty >out" \
+		typescript >/dev/null 3>&-
+	tr '\r' '\n' <typescript | grep -F '3 done' >meters
+	[ "$(lines meters)" -eq 1 ]
 	call lbcost <in
 	[ ! -s err ]
 }

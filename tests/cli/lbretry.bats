@@ -155,7 +155,8 @@ setup() {
 		planned wrong '[400]'
 		planned fine '[]'
 	} >in
-	retry -n 2 -f big,bigger
+	# The last -f counts.
+	retry -n 2 -f none -f big,bigger
 	status_is 1
 	jq -r '[.custom_id, .lb.attempts, .response.body.model // .error.code] | @tsv' out | sort >got
 	printf '%s\t%s\t%s\n' fails 5 bigger fine 1 m length 3 bigger wrong 1 http_400 >want
