@@ -17,10 +17,9 @@
 /* How many numbers of pieces a message lists. */
 #define LISTED 20
 
-/* A piece that has come. */
+/* A piece that has come; i is 0 where there is none. */
 struct arrival {
 	int64_t i;
-	size_t turn; /* the how many-th of the document's */
 	bool failed;
 	struct spool_entry line;
 };
@@ -33,9 +32,9 @@ struct group {
 	char *key;
 	size_t key_length;
 	int64_t of;
-	struct arrival *arrivals;
-	size_t count, capacity, turns;
-	int64_t good; /* pieces that have not failed */
+	struct arrival *arrivals; /* a table by their numbers, until put_in_order */
+	size_t count, capacity;   /* capacity is a power of two, or 0 */
+	int64_t good;             /* pieces that have not failed */
 };
 
 struct join {
@@ -46,6 +45,7 @@ struct join {
 	size_t size, count; /* size is a power of two, or 0 */
 	struct group *first, *last;
 	struct buf key, piece, line;
+	bool broken; /* the spool is, which has been said */
 };
 
 /* The member that an expression like " .name" names, if it is one, appended to name. */
@@ -85,7 +85,7 @@ struct join *join_new(struct stage *stage, const char *text, const char *into, c
 
 static void free_group(struct join *j, struct group *g)
 {
-	for (size_t i = 0; i < g->count; i++)
+	for (size_t i = 0; i < g->capacity; i++)
 		spool_drop(j->spool, &g->arrivals[i].line);
 	free(g->arrivals);
 	free(g->key);
@@ -178,7 +178,9 @@ static struct group *find_group(struct join *j, const struct join_chunk *chunk)
 
 static void spool_failed(struct join *j)
 {
-	msg_warn("temporary file for pieces that wait: %s", strerror(errno));
+	if (!j->broken)
+		msg_warn("temporary file for pieces that wait: %s", strerror(errno));
+	j->broken = true;
 	stage_fatal(j->stage, STATUS_SYSTEM);
 }
 
@@ -196,52 +198,58 @@ static void emit(struct join *j, bool failed)
 	stage_emit(j->stage, 0, (struct json_span){j->line.data, j->line.length}, failed);
 }
 
+/* Where the piece of a number stands in the table, or is to stand. */
+static struct arrival *find_place(const struct group *g, int64_t i)
+{
+	size_t mask = g->capacity - 1;
+	size_t at = (size_t)(fnv_add(FNV_START, &i, sizeof i) >> 16) & mask;
+
+	while (g->arrivals[at].i != 0 && g->arrivals[at].i != i)
+		at = (at + 1) & mask;
+	return &g->arrivals[at];
+}
+
+/* Make sure that the table has room for one more, and an eighth that is free. */
+static void make_room(struct group *g)
+{
+	struct group old = *g;
+
+	if (g->count + g->count / 8 + 1 < g->capacity)
+		return;
+	g->capacity = old.capacity > 0 ? 2 * old.capacity : 2;
+	g->arrivals = mem_zero(g->capacity, sizeof *g->arrivals);
+	for (size_t k = 0; k < old.capacity; k++)
+		if (old.arrivals[k].i != 0)
+			*find_place(g, old.arrivals[k].i) = old.arrivals[k];
+	free(old.arrivals);
+}
+
 static int by_number(const void *left, const void *right)
 {
 	const struct arrival *a = left, *b = right;
 
-	if (a->i != b->i)
-		return a->i < b->i ? -1 : 1;
-	if (a->failed != b->failed)
-		return a->failed ? 1 : -1;
-	return a->turn < b->turn ? -1 : 1;
+	return (a->i > b->i) - (a->i < b->i);
 }
 
-/* A piece came twice, and which of the two is meant nobody can say. */
-static void refuse_repeated(struct join *j, const struct arrival *a)
-{
-	struct json_span text = read_piece(j, a);
-	struct line line = {text.at, text.length, 0, text.length};
-	struct record r;
-
-	if (record_parse(&r, &line, false) == RECORD_BAD)
-		return; /* it could not be read back, as was said */
-	buf_clear(&j->line);
-	record_fail(&j->line, &r, "piece_repeated",
-		    "this piece of its document came before, with an answer");
-	emit(j, true);
-}
-
-/* Put what has come in order, and leave one of each number: one that has not failed, if there is
- * one. */
-static void settle(struct join *j, struct group *g)
+/* No more will come: from a table the arrivals become a list. */
+static void put_in_order(struct group *g)
 {
 	size_t kept = 0;
 
-	qsort(g->arrivals, g->count, sizeof *g->arrivals, by_number);
-	g->good = 0;
-	for (size_t k = 0; k < g->count; k++) {
-		struct arrival *a = &g->arrivals[k];
-		if (kept > 0 && g->arrivals[kept - 1].i == a->i) {
-			if (!a->failed)
-				refuse_repeated(j, a);
-			spool_drop(j->spool, &a->line);
-			continue;
-		}
-		g->good += !a->failed;
-		g->arrivals[kept++] = *a;
-	}
-	g->count = kept;
+	for (size_t k = 0; k < g->capacity; k++)
+		if (g->arrivals[k].i != 0)
+			g->arrivals[kept++] = g->arrivals[k];
+	g->capacity = kept;
+	qsort(g->arrivals, kept, sizeof *g->arrivals, by_number);
+}
+
+/* A good piece came twice, and which of the two is meant nobody can say. */
+static void refuse_repeated(struct join *j, const struct record *r, uint64_t sequence)
+{
+	buf_clear(&j->line);
+	record_fail(&j->line, r, "piece_repeated",
+		    "this piece of its document came before, with an answer");
+	stage_emit(j->stage, sequence, (struct json_span){j->line.data, j->line.length}, true);
 }
 
 /* Append numbers of pieces, up to some: those that failed, or those that are not there. Returns how
@@ -296,7 +304,7 @@ static void write_document(struct join *j, struct group *g, const char *code, co
 	if (code != NULL)
 		add_error(j, g, code, message, &error);
 	buf_clear(&j->line);
-	if (d.pieces > 0) { /* else they could not be read back, as was said */
+	if (!j->broken) { /* else a piece is not there */
 		join_document_write(&d, &j->rule, (struct json_span){error.data, error.length},
 				    &j->line);
 		emit(j, code != NULL);
@@ -310,7 +318,7 @@ static void fail(struct join *j, struct group *g)
 {
 	struct buf message = {0}, failed = {0}, missing = {0};
 
-	settle(j, g);
+	put_in_order(g);
 	int64_t failures = list(g, false, &failed);
 	int64_t absent = list(g, true, &missing);
 	buf_addf(&message, "of %" PRId64 " pieces", g->of);
@@ -328,37 +336,42 @@ static void fail(struct join *j, struct group *g)
 	buf_free(&missing);
 }
 
-bool join_add(struct join *j, struct json_span record, uint64_t sequence)
+bool join_add(struct join *j, const struct record *r, uint64_t sequence)
 {
 	struct join_chunk chunk;
+	struct spool_entry line = {0};
 
-	if (!join_chunk_read(&chunk, record))
+	if (!join_chunk_read(&chunk, r->text))
 		return false;
 	struct group *g = find_group(j, &chunk);
-	if (g->count == g->capacity) {
-		g->capacity = g->capacity > 0 ? 2 * g->capacity : 4;
-		g->arrivals = mem_resize(g->arrivals, g->capacity, sizeof *g->arrivals);
-	}
-	struct arrival *a = &g->arrivals[g->count];
 	/* Any other error is a member of the document's own. */
-	bool failed = json_path(record, "error", "code", NULL).at != NULL;
-	*a = (struct arrival){.i = chunk.i, .turn = g->turns++, .failed = failed};
-	if (spool_put(j->spool, record.at, record.length, &a->line) < 0) {
+	bool failed = json_path(r->text, "error", "code", NULL).at != NULL;
+	make_room(g);
+	struct arrival *a = find_place(g, chunk.i);
+	if (a->i != 0 && !a->failed && !failed) {
+		refuse_repeated(j, r, sequence);
+		return true;
+	}
+	stage_skip(j->stage, sequence);
+	if (a->i != 0 && failed)
+		return true;
+	if (spool_put(j->spool, r->text.at, r->text.length, &line) < 0) {
 		spool_failed(j);
 		return true;
 	}
-	g->count++;
+	g->count += a->i == 0;
 	g->good += !failed;
-	stage_skip(j->stage, sequence);
-	if (g->good == g->of)
-		settle(j, g);
-	if (g->good == g->of)
+	spool_drop(j->spool, &a->line);
+	*a = (struct arrival){.i = chunk.i, .failed = failed, .line = line};
+	if (g->good == g->of) {
+		put_in_order(g);
 		write_document(j, g, NULL, NULL);
+	}
 	return true;
 }
 
 void join_finish(struct join *j)
 {
-	while (j->first != NULL)
+	while (j->first != NULL && !j->broken)
 		fail(j, j->first);
 }

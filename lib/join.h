@@ -4,18 +4,18 @@
  *
  * Pieces may come in any order and mixed with those of other documents. A document goes out as soon
  * as all of its pieces are there and none has failed; the others at the end, as failed, with the
- * pieces that there are. What waits is spooled, with about 80 bytes of memory for each piece.
+ * pieces that there are. What waits is spooled, with about 80 bytes of memory for each piece, and
+ * 160 for each document.
  */
 #ifndef JOIN_H
 #define JOIN_H
-
-#include "json.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct expr;
 struct join;
+struct record;
 struct stage;
 
 /*
@@ -28,9 +28,9 @@ struct stage;
 struct join *join_new(struct stage *stage, const char *text, const char *into, char **error);
 void join_free(struct join *j);
 
-/* Take a piece (copied). Returns false if the record is none: an object with a chunk that a
- * splitter may have written. */
-bool join_add(struct join *j, struct json_span record, uint64_t sequence);
+/* Take a piece (copied), or emit it as failed, if a good one of its number waits. Returns false if
+ * the record is no piece: an object with a chunk that a splitter may have written. */
+bool join_add(struct join *j, const struct record *r, uint64_t sequence);
 
 /* No more will come: emit the documents that are not whole. */
 void join_finish(struct join *j);

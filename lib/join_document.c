@@ -6,6 +6,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* No text has more pieces, and numbers up to here can be added to. */
+#define PIECES_MOST (INT64_C(1) << 40)
+
 bool join_chunk_read(struct join_chunk *chunk, struct json_span record)
 {
 	struct json_span value = json_get(record, "chunk");
@@ -24,7 +27,8 @@ bool join_chunk_read(struct join_chunk *chunk, struct json_span record)
 	       json_integer(m[3].value, &chunk->of) == 0 &&
 	       json_integer(m[4].value, &chunk->start) == 0 &&
 	       json_integer(m[5].value, &chunk->end) == 0 && chunk->i >= 1 &&
-	       chunk->i <= chunk->of && chunk->start >= 0 && chunk->start <= chunk->end;
+	       chunk->i <= chunk->of && chunk->of <= PIECES_MOST && chunk->start >= 0 &&
+	       chunk->start <= chunk->end;
 }
 
 /* What a path leads to in an object, at NULL if nothing. It comes from the record, and can lead
@@ -36,7 +40,7 @@ static struct json_span follow(struct json_span path_text, struct json_span obje
 
 	json_unescape(&text, path_text);
 	struct path *path = path_new(text.data, text.length);
-	if (path == NULL || path_get(path, object, &value, &message) < 0 || value.at < object.at ||
+	if (path == NULL || path_get(path, object, &value, &message) < 0 || value.at <= object.at ||
 	    value.at >= object.at + object.length)
 		value.at = NULL;
 	path_free(path);

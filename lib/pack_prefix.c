@@ -20,6 +20,15 @@ static struct json_span head_of(const struct template *t, bool *whole)
 	return head;
 }
 
+/* Anthropic refuses a block of nothing but white space. */
+static bool is_blank(const char *at, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (memchr(" \t\n\r", at[i], 4) == NULL)
+			return false;
+	return true;
+}
+
 static void make_key(struct pack *p, struct json_span system, struct json_span prompt)
 {
 	unsigned char digest[HASH_SIZE];
@@ -62,7 +71,8 @@ void pack_prepare(struct pack *p)
 	}
 	if (system_tokens >= PACK_PREFIX_TOKENS)
 		p->prefix.system_head = system.length;
-	p->prefix.prompt_head = prompt.length;
+	if (!is_blank(prompt.at, prompt.length))
+		p->prefix.prompt_head = prompt.length;
 }
 
 void pack_prefix_add(const struct buf *text, size_t head, struct buf *out)
@@ -73,10 +83,12 @@ void pack_prefix_add(const struct buf *text, size_t head, struct buf *out)
 		json_quote(out, text->data, text->length);
 		return;
 	}
+	if (is_blank(text->data + head, text->length - head))
+		head = text->length;
 	buf_addf(out, "[%s", block);
 	json_quote(out, text->data, head);
 	buf_adds(out, ",\"cache_control\":{\"type\":\"ephemeral\"}}");
-	if (text->length > head) { /* an empty block is refused */
+	if (text->length > head) {
 		buf_addf(out, ",%s", block);
 		json_quote(out, text->data + head, text->length - head);
 		buf_addc(out, '}');

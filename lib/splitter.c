@@ -56,12 +56,13 @@ static void make_targets(struct splitter *s)
 
 	while (n > 0 && strchr(" \t\n", text[n - 1]) != NULL)
 		n--;
+	size_t bare = n < 2 || text[1] == '[';
 	for (int wrapped = 0; wrapped < 2; wrapped++) {
 		struct target *t = &s->targets[wrapped];
 		if (!s->plain)
 			buf_addf(&t->text, ".%s", s->into);
-		else if (wrapped) /* ".item" for ".", ".item[0]" for ".[0]" */
-			buf_addf(&t->text, ".item%.*s", (int)n - 1, text + 1);
+		else if (wrapped) /* ".item" for ".", ".item[0]" for ".[0]", ".item.a" for ".a" */
+			buf_addf(&t->text, ".item%.*s", (int)(n - bare), text + bare);
 		else
 			buf_add(&t->text, text, n);
 		t->path = path_new(t->text.data, t->text.length);
@@ -80,6 +81,13 @@ struct splitter *splitter_new(struct stage *stage, struct naming *naming, const 
 	struct expr *expr = expr_new(text, error);
 	if (expr == NULL)
 		return NULL;
+	if (into != NULL && expr_is_path(expr)) {
+		static const char beside[] = "--into is for an expression that is no plain path, "
+					     "for else the pieces take the text's place";
+		*error = mem_copy(beside, sizeof beside - 1);
+		expr_free(expr);
+		return NULL;
+	}
 	struct splitter *s = mem_zero(1, sizeof *s);
 	s->stage = stage;
 	s->naming = naming;
@@ -87,7 +95,7 @@ struct splitter *splitter_new(struct stage *stage, struct naming *naming, const 
 	s->text = text;
 	s->expr = expr;
 	s->plain = expr_is_path(expr);
-	s->into = into;
+	s->into = into != NULL ? into : "text";
 	make_targets(s);
 	return s;
 }

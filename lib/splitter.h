@@ -19,8 +19,8 @@ struct stage;
 
 /*
  * text is a jq expression for the text of a document. If it is a plain path the pieces take the
- * text's place; otherwise the member `into`. Returns NULL with a message in *error (the caller
- * frees) if it or the rule has a mistake. Nothing is owned.
+ * text's place, and into must be NULL; otherwise they go to the member `into`, NULL for "text".
+ * Returns NULL with a message in *error (the caller frees) if there is a mistake. Nothing is owned.
  */
 struct splitter *splitter_new(struct stage *stage, struct naming *naming, const char *text,
 			      const struct split_rule *rule, const char *into, char **error);

@@ -247,7 +247,7 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 	(void)note;
 	(void)note_length;
 
-	if (t->mode != JOINS || !join_add(t->join, r->text, sequence))
+	if (t->mode != JOINS || !join_add(t->join, r, sequence))
 		stage_emit_record(s, sequence, r);
 }
 
@@ -298,15 +298,16 @@ static void choose_mode(struct lbchunk *t, bool wraps)
 		cli_misuse("-u, --split and --join are jobs of their own: one at a time");
 	t->mode = t->asked != 0 ? (enum mode)t->asked : wraps ? WRAPS : PACKS;
 	if (t->asked != 0 && wraps)
-		cli_misuse("%s there is no command: it is for the pipe form", mode_name(t->mode));
+		cli_misuse("%s there is no command, and no file: standard input is read",
+			   mode_name(t->mode));
 	for (size_t i = 0; i < OPTION_COUNT; i++)
 		if ((t->given >> i & 1) != 0)
 			check_place(t, &options[i]);
 	if (t->into != NULL && !answer_is_name(t->into))
 		cli_misuse("--into wants a plain member name, and not error, item or chunk: '%s'",
 			   t->into);
-	if (t->into == NULL && t->mode != JOINS)
-		t->into = t->mode == SPLITS ? "text" : "answer";
+	if (t->into == NULL && (t->mode & (JOINS | SPLITS)) == 0)
+		t->into = "answer";
 }
 
 static void open_all(struct lbchunk *t)

@@ -102,3 +102,18 @@ everywhere() {
 	each_fails "done" pread-short 200 lbchunk -m m -p x
 	each_fails "done" pwrite-short 200 lbchunk -m m -p x
 }
+
+# No document comes out without what it is to have.
+all_whole() {
+	[ -z "$(sort out | comm -23 - <(sort whole))" ] && [ "$(wc -l <err)" -le 1 ]
+}
+
+@test "temporary files fail under pieces that wait: status 4, said once, and no document is half joined" {
+	awk 'BEGIN { for (x = "x"; length(x) < 100000; x = x x);
+		for (k = 1; k <= 2; k++) for (i = 0; i < 200; i++)
+			printf "{\"t\":\"%s\",\"chunk\":{\"doc\":\"d%d\",\"i\":%d,\"of\":2,\"start\":0,\"end\":1,\"path\":\".t\"}}\n", x, i, k }' >in
+	local kind check=all_whole
+	for kind in mkostemp pwrite pread; do
+		each_fails "4" $kind 30 lbchunk --join .t
+	done
+}

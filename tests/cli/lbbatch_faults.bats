@@ -62,7 +62,7 @@ some_fail() {
 }
 
 @test "lbretry --rounds asks again what failed in a way that heals" {
-	provider --batch-fail 500:30%
+	provider --batch-fail 503:30%
 	requests 40 >in
 	call lbretry --rounds -n 30 -b 10ms lbbatch -s job --poll 10ms <in
 	status_is 0
@@ -196,6 +196,85 @@ expires() {
 	paid 40
 	both whole create-before:1 1
 	paid 40
+}
+
+# unsettled FILE: a run on it whose creates are not answered, and which the list and the results in the
+# folder a tell what came of them.
+unsettled() {
+	answer_json a/files '{"id":"file-1"}'
+	answer_json a/messages_batches oops 500
+	answer_json a/batches oops 500
+	begin "$1" -u "$RECORDER"
+	until_true grep -q creating job/journal
+	kill -KILL "$pid"
+	end
+	rm a/heads
+}
+
+# asked PATTERN: how many calls there were.
+asked() {
+	grep -c "$1" a/heads || true
+}
+
+@test "a list of batches whose pages lead in a circle, or that has none, ends" {
+	local i batch='"object":"batch","status":"completed","created_at":4000000000,"metadata":{}'
+	start_recorder a
+	requests 1 >in
+	unsettled in
+	# The server takes no notice of the cursor: the batch is not there, after some looks.
+	answer_json a/batches '{"object":"list","data":[{"id":"b_1",'"$batch"'}],"has_more":true,"last_id":"b_1"}'
+	answer_json a/batches_b_1 '{"id":"b_1",'"$batch"'}'
+	begin in -u "$RECORDER"
+	until_true grep -q '^POST /v1/batches' a/heads
+	kill -KILL "$pid"
+	end
+	[ "$(asked '^GET /v1/batches?')" -le 12 ]
+	# And one that leads on for ever: it gives up, and makes no batch.
+	rm -rf job a/heads
+	unsettled in
+	rm a/batches
+	mkfifo a/batches
+	(
+		for ((i = 0; i < 3000; i++)); do
+			body='{"object":"list","data":[{"id":"b_'$i'",'$batch'}],"has_more":true,"last_id":"b_'$i'"}'
+			printf 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' \
+				${#body} "$body" >a/batches || exit
+		done
+	) 3>&- &
+	MOCK_PIDS+=("$!")
+	call lbbatch -s job --poll 10ms -u "$RECORDER" <in
+	status_is 1
+	codes_are out "bad_response 1"
+	grep -q "not known whether it has a batch.*it has no end" err
+	[ "$(asked '^POST /v1/batches')" -eq 0 ]
+}
+
+# An Anthropic batch is known by its results only.
+@test "results that come garbled, or not to this key, do not hide a batch that was made" {
+	local results='{"id":"b_1","type":"message_batch","processing_status":"ended","results_url":"x",
+		"request_counts":{"succeeded":1},"created_at":"2100-01-01T00:00:00Z"}'
+	start_recorder a
+	requests 1 | anthropic >in
+	unsettled in
+	answer_json a/messages_batches '{"data":['"$results"'],"has_more":false}'
+	answer_json a/messages_batches_b_1 "$results"
+	answer_json a/messages_batches_b_1_results '{"type":"error","error":{"type":"permission_error","message":"No."}}' 403
+	batch -u "$RECORDER" <in
+	status_is 1
+	codes_are out "permission_error 1"
+	echo '<html>busy</html>' | answer a/messages_batches_b_1_results 200 text/html
+	begin in -u "$RECORDER" --poll 100ms
+	until_true grep -q "trying again" err
+	tag=$(jq -r 'select(.tag).tag' job/journal)
+	{
+		echo '<html>busy</html>'
+		echo '{"custom_id":"0-'"$tag"'-r1","result":{"type":"succeeded","message":{"content":[]}}}'
+	} | answer a/new 200 application/jsonl
+	mv a/new a/messages_batches_b_1_results
+	end
+	status_is 0
+	each_once out 1
+	[ "$(asked '^POST')" -eq 0 ]
 }
 
 @test "several batches at a time whose making is not answered" {

@@ -129,6 +129,11 @@ long() {
 	# The head of the prompt, when it and what is before it are long enough together.
 	call lbchunk --api messages -m m --cache-prefix -s 'Be brief.' -p "$prompt\\(.t)" <in
 	holds out '.body.system == "Be brief." and .body.messages[0].content[0].text == $p and .body.messages[0].content[1].text == "x"' --arg p "$prompt"
+	# No block is of white space alone: Anthropic refuses that.
+	call lbchunk --api messages -m m --cache-prefix -s "$system" -p $'\n\\(.t)' <in
+	holds out '.body.system[0].cache_control.type == "ephemeral" and .body.messages[0].content == "\nx"'
+	call lbchunk --api messages -m m --cache-prefix -p "$prompt\\(.e)"$' \n' <<<'{"e":""}'
+	holds out '.body.messages[0].content == [{type: "text", text: ($p + " \n"), cache_control: {type: "ephemeral"}}]' --arg p "$prompt"
 	# Too short: nothing is marked. Without the option: nothing is.
 	call lbchunk --api messages -m m --cache-prefix -s 'Be brief.' -p 'Item: \(.t)' <in
 	holds out '[.. | objects | has("cache_control")] | any | not'

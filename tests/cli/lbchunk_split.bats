@@ -97,6 +97,7 @@ split_is() {
 	[ "$(jq -c 'select(.error) | [.custom_id, .error.code, .response, .lb.items]' out | tr '\n' ' ' | sed "s/$(printf '"s"' | sha256sum | cut -c1-16)/hash/")" = \
 		'["a","bad_item",null,[{"id":"a"}]] ["b","bad_item",null,[{"id":"b","text":5}]] ["hash","bad_item",null,["s"]] ' ]
 	holds out '.error == null or (.error.message | contains("--split .text"))'
+	holds out '.lb.items != ["s"] or (.error.message | contains("Cannot index string"))'
 	mv out pieces
 	cat >model.sh <<-'EOT'
 		jq -c --unbuffered '. + {response: {status_code: 200, body: {choices: [{message: {content: "yes"}, finish_reason: "stop"}]}}, error: null}'
@@ -288,6 +289,38 @@ documents() {
 	holds out '.error.message == "of 1000000000000 pieces these are missing: 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21 and 999999999979 more"'
 }
 
+# bats test_tags=valgrind
+@test "--join: a chunk that no splitter wrote harms nobody: a record in, a record out" {
+	local chunk want
+	while IFS='|' read -r chunk want; do
+		echo "$chunk"
+		printf '{"t":"abc","a":"x","chunk":%s}\n' "$chunk" >in
+		call lbchunk --join .a <in
+		[ "$(jq -c 'del(.chunk) | .error |= .code' out)" = "$want" ]
+	done <<-'EOT'
+		{"doc":"d","i":1,"of":1,"start":0,"end":3,"path":"."}|{"t":"abc","a":"x","error":null}
+		{"doc":"d","i":1,"of":1,"start":0,"end":3,"path":".chunk.i"}|{"t":"abc","a":"x","error":null}
+		{"doc":"d","i":1,"of":1,"start":0,"end":3,"path":"t t"}|{"t":"abc","a":"x","error":null}
+		{"doc":"d","i":1,"of":1,"start":0,"end":3,"path":""}|{"t":"abc","a":"x","error":null}
+		{"doc":"d","i":1,"of":1,"start":0,"end":9223372036854775807,"path":".t"}|{"t":null,"a":"x","error":null}
+		{"doc":"d","i":1,"of":1099511627776,"start":0,"end":3,"path":".t"}|{"t":null,"error":"pieces_missing"}
+		{"doc":"d","i":1099511627776,"of":1099511627776,"start":0,"end":3,"path":".t"}|{"t":null,"error":"pieces_missing"}
+		{"doc":"d","i":9223372036854775807,"of":9223372036854775807,"start":0,"end":3,"path":".t"}|{"t":"abc","a":"x","error":null}
+		{"doc":"d","i":1,"of":1e0,"start":0,"end":3,"path":".t"}|{"t":"abc","a":"x","error":null}
+		{"doc":"d","i":-1,"of":1,"start":0,"end":3,"path":".t"}|{"t":"abc","a":"x","error":null}
+		{"doc":"d","i":1,"of":1,"start":-1,"end":3,"path":".t"}|{"t":"abc","a":"x","error":null}
+	EOT
+}
+
+@test "--join: pieces that come again cost no more than others" {
+	# All but one of them, twice, with none of which the document is whole.
+	jq -nc 'range(2; 20001), range(2; 20001) | {t: "", a: "x", chunk: {doc: "d", i: ., of: 20000, start: 0, end: 0, path: ".t"}}' >in
+	status=0
+	timeout 10 lbchunk --join .a <in >out || status=$?
+	[ "$status" -eq 1 ]
+	[ "$(jq -r .error.code out | sort | uniq -c | xargs)" = '19999 piece_repeated 1 pieces_missing' ]
+}
+
 @test "summarising by map and reduce: split, call, join, call" {
 	start_mock --latency 5ms±5ms
 	export OPENAI_BASE_URL=$MOCK OPENAI_API_KEY=dummy
@@ -437,5 +470,6 @@ at_most() {
 		--split |--split .text --size 10 cat
 		--join |--join .text cat
 		--into|--split .text --size 10 --into chunk
+		--into|--split .text --size 10 --into piece
 	EOT
 }

@@ -154,6 +154,18 @@ make_schema() {
 	status_is 0
 	[ "$(lines calls)" -eq 3 ]
 	[ "$(sqlite3 vectors.db 'SELECT count(*) FROM items')" -eq 250 ]
+	# What is new is asked alone, though it stands before the rest.
+	{ echo '{"id":0,"text":"new","lb":{"own":1}}' && cat in.jsonl; } >in.more
+	call "$RECIPES/embed-sqlite" in.more vectors.db
+	status_is 0
+	[ "$(lines calls)" -eq 4 ]
+	[ "$(jq -s '.[3].prompt_tokens < .[0].prompt_tokens / 10' calls)" = true ]
+	call "$RECIPES/embed-sqlite" in.more vectors.db
+	status_is 0
+	[ "$(lines calls)" -eq 4 ]
+	sqlite3 vectors.db 'SELECT item FROM items' | sort >got
+	sort in.more >want
+	same want got
 }
 
 @test "embed-sqlite: what failed is not in the table, status 1; a database that is none, status 4" {
@@ -278,6 +290,24 @@ make_texts() {
 	[ ! -e others.jsonl ]
 }
 
+@test "interrupted from the terminal the recipes write nothing, leave nothing, and are status 3" {
+	requests 100 >in.jsonl
+	provider --latency 300ms
+	# In a group of its own, as from a terminal. (What a script starts with "&" ignores the signal.)
+	setsid -w env --default-signal=INT sh -c 'echo $$ >../group && exec "$@"' sh \
+		"$RECIPES/fall-back-local" "$MOCK" in.jsonl results.jsonl >first.out 2>first.err 3>&- &
+	until_true test -s calls
+	kill -INT -- "-$(cat ../group)"
+	status=0
+	wait $! || status=$?
+	status_is 3
+	rm first.out first.err
+	only results.jsonl.log
+	# The second server was not asked.
+	[ "$(lines calls)" -le 100 ]
+	[ "$(jq -c 'select(.error == null)' results.jsonl.log | wc -l)" -eq "$(lines calls)" ]
+}
+
 nights() {
 	mkdir -p items state
 	printf '{"id":"a%d","text":"A complaint about the weather"}\n' 1 2 3 >items/in.monday.jsonl
@@ -296,6 +326,24 @@ nights() {
 	status_is 0
 	[ "$(lines state/labels.jsonl)" -eq 6 ]
 	[ "$(lines calls)" -eq 6 ]
+}
+
+@test "nightly: two at a time do not hurt, nor does a night without items" {
+	nights
+	provider --latency 2s
+	"$RECIPES/nightly" items state >first.out 2>first.err 3>&- &
+	first=$!
+	until_true sh -c 'lbcheckpoint --status state/items.log | grep "another process is writing"'
+	call "$RECIPES/nightly" items state
+	status_is 4
+	wait "$first"
+	[ "$(jq -r .label state/labels.jsonl | sort | uniq -c | xargs)" = "3 complaint 1 question" ]
+	[ "$(lines calls)" -eq 4 ]
+	[ -z "$(find state -name 'now.*')" ]
+	mkdir none
+	call "$RECIPES/nightly" none state
+	status_is 0
+	[ "$(lines state/labels.jsonl)" -eq 4 ]
 }
 
 @test "nightly: a budget that is spent is status 3, and what did not fit is done the next day" {
