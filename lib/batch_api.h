@@ -77,6 +77,10 @@ void batch_api_upload(struct http_upload *upload, enum target_style style);
  * "completion_window":"24h","metadata":{"lb_tag"}}. */
 void batch_api_create(struct buf *out, const char *file, const char *endpoint, const char *tag);
 
+/* Can this text be an id? Not if it is empty, of BATCH_API_ID bytes and more, "." or "..", or has
+ * spaces or control characters. */
+bool batch_api_is_id(const char *text);
+
 /* Read the answer to an upload, any bytes: the file's id. Returns 0, or -1 with a message in
  * *problem (see batch_api_read). */
 int batch_api_file(char id[BATCH_API_ID], struct json_span text, const char **problem);
@@ -111,8 +115,7 @@ struct batch_api_batch {
 };
 
 /* Read the answer to creating, retrieving or cancelling a batch: any bytes. Returns 0, or -1 with
- * a message in *problem (static): no JSON, no id, or an id that can't be one (empty, BATCH_API_ID
- * bytes and more, with control characters, "." or ".."). */
+ * a message in *problem (static): no JSON, or no id that can be one. */
 int batch_api_read(struct batch_api_batch *b, enum target_style style, struct json_span text,
 		   const char **problem);
 

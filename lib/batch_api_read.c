@@ -46,6 +46,16 @@ static void name_members(struct json_member members[MEMBERS])
 	memcpy(members, names, sizeof names);
 }
 
+bool batch_api_is_id(const char *text)
+{
+	const char *c = text;
+
+	while ((unsigned char)*c > ' ' && *c != 0x7f)
+		c++;
+	return *text != '\0' && *c == '\0' && c - text < BATCH_API_ID && strcmp(text, ".") != 0 &&
+	       strcmp(text, "..") != 0;
+}
+
 /* The text of a string that may be an id; else "". Returns whether it is one. */
 static bool take_id(char id[BATCH_API_ID], struct json_span value)
 {
@@ -54,11 +64,8 @@ static bool take_id(char id[BATCH_API_ID], struct json_span value)
 
 	if (good)
 		json_unescape(&text, value);
-	good = good && text.length > 0 && text.length < BATCH_API_ID;
-	for (size_t i = 0; good && i < text.length; i++)
-		good = (unsigned char)text.data[i] > ' ' && text.data[i] != 0x7f;
 	const char *plain = buf_string(&text);
-	good = good && strcmp(plain, ".") != 0 && strcmp(plain, "..") != 0;
+	good = good && strlen(plain) == text.length && batch_api_is_id(plain);
 	memcpy(id, good ? plain : "", good ? text.length + 1 : 1);
 	buf_free(&text);
 	return good;

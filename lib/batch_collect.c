@@ -235,6 +235,9 @@ static void run_files(struct batch_flow *f, struct batch_part *p)
 	struct batch_work *w = p->work;
 	struct line line;
 
+	/* One that is not read now keeps no file open. */
+	if (w->reading == NULL && is_full(f))
+		return;
 	if (w->reading == NULL && !open_next(f, p)) {
 		end_files(f, p);
 		return;

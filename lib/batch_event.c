@@ -132,6 +132,20 @@ static bool number_of(struct json_span event, const char *name, uint64_t *number
 	return true;
 }
 
+/* An id, into an array; of the file, or of a file with results, it may be "". */
+static bool copy_id(struct json_span event, const char *name, bool needed, char *to)
+{
+	bool fits = copy_text(event, name, to, BATCH_API_ID);
+
+	return fits && (batch_api_is_id(to) || (!needed && *to == '\0'));
+}
+
+/* Is it a string, or not there? */
+static bool is_text(const char *json)
+{
+	return *json == '"' || *json == '\0';
+}
+
 static bool apply_spooled(struct batch_part *p, struct json_span event)
 {
 	uint64_t rounds = 0;
@@ -145,7 +159,9 @@ static bool apply_spooled(struct batch_part *p, struct json_span event)
 		  number_of(event, "upload", &p->upload) &&
 		  number_of(event, "tokens", &p->tokens) && number_of(event, "round", &rounds);
 	p->round = (unsigned)rounds;
-	return ok && p->count > 0 && p->count < UINT32_MAX;
+	return ok && is_text(p->url) && strlen(p->tag) == BATCH_TAG - 1 && p->count > 0 &&
+	       p->count <= BATCH_REQUESTS_MOST && p->bytes <= BATCH_FILE_MOST &&
+	       rounds <= INT32_MAX;
 }
 
 static bool apply_ended(struct batch_part *p, struct json_span event)
@@ -158,8 +174,8 @@ static bool apply_ended(struct batch_part *p, struct json_span event)
 		p->outcome = (enum batch_api_state)i;
 	}
 	free(text);
-	return found && copy_text(event, "output", p->output, sizeof p->output) &&
-	       copy_text(event, "errors", p->errors, sizeof p->errors);
+	return found && copy_id(event, "output", false, p->output) &&
+	       copy_id(event, "errors", false, p->errors);
 }
 
 static bool apply_collected(struct batch_part *p, struct json_span event)
@@ -191,17 +207,19 @@ void batch_event_refuse(struct batch_part *p)
 /* Take what an event that leads to this phase says. */
 static bool apply(struct batch_part *p, enum batch_phase phase, struct json_span event)
 {
+	uint64_t at;
+
 	switch (phase) {
 	case BATCH_SPOOLED:
 		return apply_spooled(p, event);
 	case BATCH_UPLOADED:
-		return copy_text(event, "file", p->file, sizeof p->file);
+		return copy_id(event, "file", true, p->file);
 	case BATCH_CREATING:
-		if (p->intended == 0)
-			json_integer(json_get(event, "at"), &p->intended);
+		if (p->intended == 0 && number_of(event, "at", &at))
+			p->intended = (int64_t)at;
 		return true;
 	case BATCH_CREATED:
-		return copy_text(event, "batch", p->batch, sizeof p->batch);
+		return copy_id(event, "batch", true, p->batch);
 	case BATCH_ENDED:
 		return apply_ended(p, event);
 	case BATCH_COLLECTED:

@@ -12,13 +12,11 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* Calls in flight at a time. */
-#define CONCURRENCY 8
-
 /* The longest wait between two looks, and how long an answer that may be early is waited out, in
- * shortest waits. */
-#define POLLS_MOST     60
-#define PATIENCE_POLLS 60
+ * shortest waits; and how often it must come at the least. */
+#define POLLS_MOST       60
+#define PATIENCE_POLLS   60
+#define PATIENCE_ANSWERS 6
 
 void batch_flow_broken(struct batch_flow *f)
 {
@@ -106,9 +104,12 @@ bool batch_flow_patient(struct batch_flow *f, struct batch_part *p)
 {
 	int64_t now = clock_now();
 
-	if (p->work->patience == 0)
+	if (p->work->patience == 0) {
 		p->work->patience = now + f->options.poll * PATIENCE_POLLS;
-	return now < p->work->patience;
+		p->work->early = 0;
+	}
+	/* In an outage time passes without an answer. */
+	return ++p->work->early < PATIENCE_ANSWERS || now < p->work->patience;
 }
 
 /* Give a part what it needs in this run. */
@@ -153,7 +154,6 @@ struct batch_flow *batch_flow_new(const struct batch_flow_options *options)
 	f->options = *options;
 	if (getrandom(&f->random, sizeof f->random, 0) != (ssize_t)sizeof f->random)
 		msg_die(STATUS_SYSTEM, "getrandom: %s", strerror(errno));
-	options->access->http.concurrency = CONCURRENCY;
 	f->http = http_new(&options->access->http, batch_answer, f, &reason);
 	if (f->http == NULL)
 		msg_die(STATUS_SYSTEM, "%s", reason);

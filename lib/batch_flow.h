@@ -17,7 +17,7 @@
 struct batch_flow;
 
 struct batch_flow_options {
-	struct access *access;
+	struct access *access; /* http.concurrency: calls in flight, each with a file open */
 	struct batch_state *state;
 	struct batch_limits limits; /* tokens: also of all batches of a model at a time */
 	unsigned rounds;            /* how often requests of expired batches are asked again */

@@ -35,6 +35,7 @@ struct batch_work {
 	int64_t due;       /* when to go on, clock_now time */
 	unsigned step;     /* of the backoff */
 	int64_t patience;  /* until when an answer that may be early is waited out; 0: not begun */
+	unsigned early;    /* such answers since then */
 	unsigned refusals; /* for want of room, so far */
 	bool refused;      /* for want of room: waits for another batch's end */
 	const char *file;  /* which of "output" and "errors" is fetched */
@@ -45,7 +46,7 @@ struct batch_work {
 	struct buf url, body;
 
 	/* The search for a batch that may be there. */
-	unsigned looks;
+	unsigned looks, pages;
 	char *cursor; /* of the next page, or NULL */
 	bool pending; /* one that may be it has not ended */
 	char probe[BATCH_API_ID];

@@ -50,6 +50,10 @@ struct batch_item {
 #define BATCH_UNCLAIMED UINT64_MAX       /* no line of this run asks for it */
 #define BATCH_ANSWERED  (UINT64_MAX - 1) /* it was asked for, and its outcome is out */
 #define BATCH_LINE_MOST ((uint64_t)1 << 28)
+#define BATCH_FILE_MOST ((uint64_t)1 << 35)
+
+/* Requests of a part: more than any provider takes in a batch. */
+#define BATCH_REQUESTS_MOST 1000000
 
 struct batch_part {
 	struct batch_part *next;

@@ -9,6 +9,7 @@
 #include "mem.h"
 #include "msg.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 
 /* How often the list is read before it is believed that the batch is not there: lists lag. */
 #define LOOKS 5
+/* Of how many pages: beyond that it leads in a circle. */
+#define PAGES 1000
 /* How far the provider's clock may be from ours, seconds. */
 #define SLACK 600
 
@@ -32,8 +35,18 @@ static void start_over(struct batch_work *w)
 {
 	free(w->cursor);
 	w->cursor = NULL;
+	w->pages = 0;
 	w->pending = false;
 	w->probe[0] = '\0';
+}
+
+/* It cannot be found out in this run. */
+static void leave_open(struct batch_flow *f, struct batch_part *p)
+{
+	msg_warn("part %" PRIu64 ": it is not known whether it has a batch, and the list of "
+		 "batches cannot be read: %s",
+		 p->number, buf_string(&f->message));
+	batch_flow_give_up(p, 0, buf_string(&f->code), buf_string(&f->message));
 }
 
 /* There is no batch: it may be made. */
@@ -109,6 +122,17 @@ static bool search(struct batch_flow *f, struct batch_part *p, struct batch_api_
 	return false;
 }
 
+/* Is there another page to look at? Then the cursor is its. A server that has no pages gives the
+ * same one again. */
+static bool next_page(struct batch_work *w, const struct batch_api_page *page, bool old)
+{
+	bool more = page->more && !old && (w->cursor == NULL || strcmp(w->cursor, page->last) != 0);
+
+	free(w->cursor);
+	w->cursor = more ? mem_copy(page->last, strlen(page->last)) : NULL;
+	return more;
+}
+
 void batch_settle_looked(struct batch_flow *f, struct batch_part *p, const struct http_reply *reply)
 {
 	struct batch_work *w = p->work;
@@ -120,13 +144,8 @@ void batch_settle_looked(struct batch_flow *f, struct batch_part *p, const struc
 	if (!success || batch_api_page(&page, p->route.style, reply->body, &problem) < 0) {
 		enum provider_class class = batch_flow_judge(f, reply);
 		start_over(w);
-		if (!batch_flow_transient(f, p, reply, success ? PROVIDER_TRANSIENT : class)) {
-			msg_warn("part %" PRIu64
-				 ": it is not known whether it has a batch, and the "
-				 "list of batches cannot be read: %s",
-				 p->number, buf_string(&f->message));
-			batch_flow_give_up(p, 0, buf_string(&f->code), buf_string(&f->message));
-		}
+		if (!batch_flow_transient(f, p, reply, success ? PROVIDER_TRANSIENT : class))
+			leave_open(f, p);
 		return;
 	}
 	if (search(f, p, &page, &old)) {
@@ -134,10 +153,17 @@ void batch_settle_looked(struct batch_flow *f, struct batch_part *p, const struc
 		w->cursor = NULL;
 		return;
 	}
-	free(w->cursor);
-	w->cursor = page.more && !old ? mem_copy(page.last, strlen(page.last)) : NULL;
-	if (w->cursor != NULL)
+	if (next_page(w, &page, old)) {
+		if (++w->pages < PAGES)
+			return;
+		buf_clear(&f->code);
+		buf_adds(&f->code, "bad_response");
+		buf_clear(&f->message);
+		buf_adds(&f->message, "it has no end");
+		start_over(w);
+		leave_open(f, p);
 		return;
+	}
 	bool pending = w->pending;
 	start_over(w);
 	w->looks = pending ? 0 : w->looks + 1;
@@ -147,45 +173,64 @@ void batch_settle_looked(struct batch_flow *f, struct batch_part *p, const struc
 		make_again(f, p);
 }
 
-/* Is the first result in N.output one of this part's? */
-static bool is_mine(const struct batch_flow *f, const struct batch_part *p)
+/* Whose are the results in N.output? The first line that can be read tells. */
+enum owner { OWNER_UNKNOWN, OWNER_PART, OWNER_OTHER };
+
+static enum owner owner_of(const struct batch_flow *f, const struct batch_part *p)
 {
-	int fd = batch_part_open(p, f->options.state->journal, "output", 0);
+	int fd = batch_part_open(p, f->options.state->journal, "output", O_RDONLY);
+	enum owner owner = OWNER_UNKNOWN;
 	struct line_reader reader;
 	struct batch_api_line l;
 	struct line line;
 	const char *problem;
 	enum line_state state;
-	bool mine = false;
 
 	if (fd < 0)
-		return false;
+		return OWNER_UNKNOWN;
 	line_init(&reader, fd, BATCH_LINE_MOST);
-	while ((state = line_next(&reader, &line)) == LINE_NONE)
-		if (line_fill(&reader, LINE_READ_BULK) < 0)
+	while (owner == OWNER_UNKNOWN && (state = line_next(&reader, &line)) != LINE_END) {
+		if (state == LINE_NONE && line_fill(&reader, LINE_READ_BULK) < 0)
 			break;
-	if (state == LINE_OK &&
-	    batch_api_line(&l, p->route.style, (struct json_span){line.text, line.length},
-			   &problem) == 0)
-		mine = batch_part_index(p, l.custom_id) >= 0;
+		if (state == LINE_OK &&
+		    batch_api_line(&l, p->route.style, (struct json_span){line.text, line.length},
+				   &problem) == 0)
+			owner = batch_part_index(p, l.custom_id) >= 0 ? OWNER_PART : OWNER_OTHER;
+	}
 	line_free(&reader);
 	close(fd);
-	return mine;
+	return owner;
+}
+
+/* The batch that was looked at is another part's, or somebody else's: on with the list. */
+static void pass_over(struct batch_work *w)
+{
+	w->strangers = mem_resize(w->strangers, w->stranger_count + 1, sizeof *w->strangers);
+	w->strangers[w->stranger_count++] = mem_copy(w->probe, strlen(w->probe));
+	start_over(w);
+	w->due = 0;
 }
 
 void batch_settle_probed(struct batch_flow *f, struct batch_part *p, const struct http_reply *reply)
 {
 	struct batch_work *w = p->work;
 	bool success = reply->error == NULL && reply->status >= 200 && reply->status < 300;
+	enum owner owner = success ? owner_of(f, p) : OWNER_UNKNOWN;
 
-	if (success && is_mine(f, p)) {
+	if (owner == OWNER_PART) {
 		batch_flow_created(f, p, w->probe);
 		return;
 	}
-	if (!success && batch_flow_transient(f, p, reply, batch_flow_judge(f, reply)))
+	enum provider_class class = batch_flow_judge(f, reply);
+	if (owner == OWNER_OTHER || reply->status == 404 || reply->status == 410) {
+		pass_over(w);
 		return;
-	w->strangers = mem_resize(w->strangers, w->stranger_count + 1, sizeof *w->strangers);
-	w->strangers[w->stranger_count++] = mem_copy(w->probe, strlen(w->probe));
-	start_over(w);
-	w->due = 0;
+	}
+	/* To take it for another's would be to make, and pay, a second one. */
+	if (success && batch_flow_patient(f, p))
+		class = PROVIDER_TRANSIENT;
+	if (!batch_flow_transient(f, p, reply, class)) {
+		start_over(w);
+		leave_open(f, p);
+	}
 }

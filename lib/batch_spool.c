@@ -45,13 +45,22 @@ struct batch_spool *batch_spool_new(struct batch_state *state, const struct batc
 	return s;
 }
 
-static void abandon(struct filling *f)
+/* A part that has not been entered comes to nothing: its files only take room, which may be what is
+ * wanting. What cannot be removed is a later run's (batch_state_drop). */
+static void discard(const struct batch_spool *s, struct batch_part *p)
+{
+	batch_part_remove(p, s->state->journal, "requests");
+	batch_part_remove(p, s->state->journal, "upload");
+	batch_part_free(p);
+}
+
+static void abandon(const struct batch_spool *s, struct filling *f)
 {
 	close(f->requests.fd);
 	close(f->upload.fd);
 	buf_free(&f->requests.pending);
 	buf_free(&f->upload.pending);
-	batch_part_free(f->part);
+	discard(s, f->part);
 	f->part = NULL;
 }
 
@@ -61,7 +70,7 @@ void batch_spool_free(struct batch_spool *s)
 		return;
 	for (size_t i = 0; i < OPEN_MOST; i++)
 		if (s->open[i].part != NULL)
-			abandon(&s->open[i]);
+			abandon(s, &s->open[i]);
 	buf_free(&s->line);
 	free(s);
 }
@@ -112,7 +121,7 @@ static int open_files(struct batch_spool *s, struct filling *f, struct batch_par
 	if (upload < 0) {
 		if (requests >= 0)
 			close(requests);
-		batch_part_free(p);
+		discard(s, p);
 		return -1;
 	}
 	if (batch_part_tag(p->tag) < 0)
@@ -161,7 +170,7 @@ static int close_part(struct batch_spool *s, struct filling *f)
 	if (close_file(s, p, &f->upload, "upload", result == 0) < 0)
 		result = -1;
 	if (result < 0 || batch_journal_sync_folder(s->state->journal) < 0) {
-		batch_part_free(p);
+		discard(s, p);
 		return -1;
 	}
 	if (batch_state_add(s->state, p) < 0)
@@ -243,6 +252,7 @@ static struct filling *find_open(struct batch_spool *s, const struct batch_route
 
 /* What a request would add to a part. */
 struct addition {
+	uint64_t line; /* to N.requests */
 	uint64_t bytes, tokens, inputs;
 };
 
@@ -253,6 +263,9 @@ static bool fits(const struct batch_spool *s, const struct filling *f, const str
 
 	if (p->count == 0)
 		return true;
+	/* What a record has beside its body is not sent, and may be larger than it. */
+	if (p->bytes + a->line >= BATCH_FILE_MOST)
+		return false;
 	if (f->upload_bytes + strlen(format->separator) + a->bytes + strlen(format->tail) >
 	    most_bytes(s, p->route.style))
 		return false;
@@ -278,7 +291,7 @@ static void add_item(struct filling *f, const struct record *r, uint64_t sequenc
 		f->room = f->room > 0 ? 2 * f->room : 256;
 		p->items = mem_resize(p->items, f->room, sizeof *p->items);
 	}
-	p->items[p->count++] = (struct batch_item){sequence, p->bytes & (((uint64_t)1 << 35) - 1),
+	p->items[p->count++] = (struct batch_item){sequence, p->bytes & (BATCH_FILE_MOST - 1),
 						   r->text.length & (BATCH_LINE_MOST - 1), 0};
 	p->bytes += r->text.length + 1;
 	out_line(&f->requests, r->text.at, r->text.length);
@@ -299,7 +312,7 @@ int batch_spool_add(struct batch_spool *s, const struct batch_route *route, cons
 {
 	struct json_span model = json_get(r->body, "model");
 	struct filling *f = find_open(s, route, r, model, round);
-	struct addition a = {0};
+	struct addition a = {.line = r->text.length + 1};
 	struct tokens_request tokens;
 
 	if (f == NULL)

@@ -12,11 +12,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *const suffixes[] = {"requests", "upload", "output", "errors"};
 enum { SUFFIXES = sizeof suffixes / sizeof *suffixes };
 
+/* The largest number of a part. */
+#define PART_MOST INT32_MAX
 /* How much of N.requests is read at once. */
 #define CHUNK ((size_t)1 << 18)
 
@@ -42,7 +45,7 @@ static const char *apply(void *context, struct json_span event)
 	struct batch_state *s = context;
 	int64_t number;
 
-	if (json_integer(json_get(event, "part"), &number) < 0 || number < 1)
+	if (json_integer(json_get(event, "part"), &number) < 0 || number < 1 || number > PART_MOST)
 		return "it has no part";
 	struct batch_part *p = find_part(s, (uint64_t)number);
 	bool spooled = json_equals(json_get(event, "event"), "spooled");
@@ -64,9 +67,9 @@ static uint64_t number_of(const char *name)
 	uint64_t number = 0;
 	const char *p = name;
 
-	for (; *p >= '0' && *p <= '9' && number < UINT32_MAX; p++)
+	for (; *p >= '0' && *p <= '9' && number < PART_MOST; p++)
 		number = number * 10 + (uint64_t)(*p - '0');
-	for (size_t i = 0; i < SUFFIXES && p > name; i++)
+	for (size_t i = 0; i < SUFFIXES && p > name && number <= PART_MOST; i++)
 		if (*p == '.' && strcmp(p + 1, suffixes[i]) == 0)
 			return number;
 	return 0;
@@ -175,9 +178,17 @@ static int take_line(struct batch_state *s, struct batch_part *p, uint64_t index
 	if (index >= p->count || line->length >= BATCH_LINE_MOST ||
 	    offset + line->length >= p->bytes || record_parse(r, line, false) != RECORD_REQUEST)
 		return changed(s, p);
-	p->items[index] = (struct batch_item){BATCH_UNCLAIMED, offset & (((uint64_t)1 << 35) - 1),
+	p->items[index] = (struct batch_item){BATCH_UNCLAIMED, offset & (BATCH_FILE_MOST - 1),
 					      line->length & (BATCH_LINE_MOST - 1), 0};
 	return 0;
+}
+
+/* Has N.requests the length that the journal has of it? */
+static bool is_whole(int fd, const struct batch_part *p)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (uint64_t)st.st_size == p->bytes;
 }
 
 int batch_state_load(struct batch_state *s, struct batch_part *p,
@@ -195,6 +206,10 @@ int batch_state_load(struct batch_state *s, struct batch_part *p,
 
 	if (fd < 0)
 		return -1;
+	if (!is_whole(fd, p)) {
+		close(fd);
+		return changed(s, p);
+	}
 	p->items = mem_zero((size_t)p->count, sizeof *p->items);
 	line_init(&reader, fd, BATCH_LINE_MOST);
 	while (result == 0 && (state = line_next(&reader, &line)) != LINE_END) {
@@ -266,14 +281,18 @@ int batch_state_replace(struct batch_state *s, struct batch_part *p, uint64_t in
 			struct json_span line)
 {
 	struct batch_item *item = &p->items[index];
+	bool fits = line.length < BATCH_LINE_MOST && s->apart_end < BATCH_FILE_MOST;
 
 	if (s->apart < 0)
 		s->apart = tempfile_open();
-	if (s->apart < 0 || tempfile_write(s->apart, line.at, line.length, s->apart_end) < 0) {
+	if (s->apart >= 0 && !fits)
+		errno = EFBIG;
+	if (s->apart < 0 || !fits ||
+	    tempfile_write(s->apart, line.at, line.length, s->apart_end) < 0) {
 		msg_warn("temporary file for requests: %s", strerror(errno));
 		return -1;
 	}
-	item->offset = s->apart_end & (((uint64_t)1 << 35) - 1);
+	item->offset = s->apart_end & (BATCH_FILE_MOST - 1);
 	item->length = line.length & (BATCH_LINE_MOST - 1);
 	item->apart = 1;
 	s->apart_end += line.length;

@@ -17,6 +17,9 @@
 
 #include <stdint.h>
 
+/* Calls in flight: as many as do any good. */
+enum { CALLS = 8, CALLS_MOST = 64 };
+
 struct lbbatch {
 	struct cli_shared shared;
 	struct access access;
@@ -39,6 +42,7 @@ enum {
 
 static const struct cli_option options[] = {
     {'s', "state", "DIRECTORY", "where the job is kept; made if it is not there"},
+    {'c', "concurrency", "N", "HTTP requests in flight, 1 to 10000 (8; never above 64)"},
     {'k', "keep-order", NULL, "write results in input order"},
     {OPT_REQUESTS, "max-requests", "N", "most requests in a batch (the provider's limit)"},
     {OPT_BYTES, "max-bytes", "SIZE", "largest batch to send (the provider's limit)"},
@@ -67,10 +71,16 @@ static void set_limit(struct lbbatch *t, int id, const char *argument)
 static void set_option(void *context, int id, char *argument)
 {
 	struct lbbatch *t = context;
+	size_t calls;
 
 	switch (id) {
 	case 's':
 		t->path = argument;
+		break;
+	case 'c':
+		/* lbcall's, so that its command line serves. */
+		calls = (size_t)cli_count("-c", argument, 1, 10000);
+		t->access.http.concurrency = calls < CALLS_MOST ? calls : CALLS_MOST;
 		break;
 	case 'k':
 		t->keep_order = true;
@@ -183,6 +193,7 @@ int main(int argc, char **argv)
 	int status = STATUS_SYSTEM;
 
 	access_init(&t.access);
+	t.access.http.concurrency = CALLS;
 	int operand = cli_start(argc, argv, &tool, &t, &t.shared);
 	if (operand < argc)
 		cli_misuse("unexpected operand '%s': lbbatch reads stdin and wraps no command",

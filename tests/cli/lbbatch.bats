@@ -158,6 +158,19 @@ load recorder
 	made 2
 }
 
+@test "lbcall's options serve: -c bounds the calls, and any number that lbcall takes will do" {
+	provider --latency 30ms
+	requests 12 >in
+	for calls in 1 10000; do
+		rm -rf job
+		batch -c $calls -k --max-requests 3 --timeout 60s --progress <in
+		status_is 0
+		each_once out 12
+	done
+	call lbbatch -s job -c 0 <in
+	status_is 2
+}
+
 @test "--enqueued keeps the tokens that wait below the limit" {
 	provider --batch-time 100ms --batch-enqueued 120
 	requests 40 >in

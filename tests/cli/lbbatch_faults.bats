@@ -128,6 +128,37 @@ expires() {
 	both whole output-late:3 1
 }
 
+@test "an outage does not use up the time that results may be late" {
+	requests 2 >in
+	start_recorder a
+	answer_json a/files '{"id":"file-1"}'
+	answer_json a/batches '{"id":"batch_1","object":"batch","status":"in_progress"}'
+	answer_json a/batches_batch_1 '{"id":"batch_1","object":"batch","status":"completed",
+		"request_counts":{"total":2,"completed":2,"failed":0}}'
+	begin in -u "$RECORDER" --poll 2ms
+	until_true grep -q '^GET /v1/batches/batch_1' a/heads
+	echo '{"error":{"message":"Busy."}}' | answer a/new 503 application/json 'Retry-After: 1'
+	mv a/new a/batches_batch_1
+	until_true grep -q "Busy.; trying again" err
+	answer_json a/new '{"id":"batch_1","object":"batch","status":"completed",
+		"request_counts":{"total":2,"completed":2,"failed":0}}'
+	heads=$(lines a/heads)
+	mv a/new a/batches_batch_1
+	more() { [ "$(lines a/heads)" -gt "$heads" ]; }
+	until_true more
+	tag=$(jq -r 'select(.tag).tag' job/journal)
+	for i in 0 1; do
+		echo '{"custom_id":"'$i-$tag-r$((i + 1))'","response":{"status_code":200,"body":{}},"error":null}'
+	done | answer a/files_out_content 200 application/jsonl
+	answer_json a/new '{"id":"batch_1","object":"batch","status":"completed","output_file_id":"out",
+		"request_counts":{"total":2,"completed":2,"failed":0}}'
+	mv a/new a/batches_batch_1
+	end
+	status_is 0
+	each_once out 2
+	[ "$(grep -c '^POST /v1/batches' a/heads)" -eq 1 ]
+}
+
 @test "a file that never shows, and a batch that is lost: an end, and a reason" {
 	provider --batch-fail file-late:100000
 	requests 4 >in
@@ -287,6 +318,24 @@ asked() {
 		paid 40
 	}
 	both several
+}
+
+@test "many batches at a time whose results nobody reads: few files are open" {
+	provider
+	requests 600 >in
+	mkfifo results
+	(ulimit -n 40 && exec lbbatch -s job --poll 10ms --max-requests 4 <in >results 2>err 3>&-) &
+	pid=$!
+	MOCK_PIDS+=("$pid")
+	exec 8<results
+	# All are fetched while the pipe is full.
+	fetched() { [ "$(grep -c '"fetched"' job/journal)" -eq 150 ]; }
+	until_true fetched || { exec 8<&-; false; }
+	cat <&8 >out
+	exec 8<&-
+	end
+	status_is 0
+	each_once out 600
 }
 
 @test "an outage is waited for, and said" {

@@ -214,6 +214,25 @@ load batch
 	grep -q "1.requests: it is not as lbbatch wrote it" err
 }
 
+@test "a part that there is no room for leaves none of its files, so that a smaller job has room" {
+	provider
+	requests 3000 >in
+	# No file may be larger than 64 blocks of 1,024 bytes.
+	(
+		ulimit -f 64
+		trap '' XFSZ
+		batch <in
+		echo "$status" >status
+	)
+	[ "$(cat status)" -eq 4 ]
+	grep -q "1.requests: File too large\|1.upload: File too large" err
+	[ "$(ls job)" = journal ]
+	batch <in
+	status_is 0
+	each_once out 3000
+	made 1
+}
+
 @test "a state that is somebody else's directory, a link or a file is refused" {
 	provider
 	requests 1 >in

@@ -38,6 +38,8 @@ static void make_job(enum batch_phase phase)
 	}
 	batch_spool_close(s);
 	for (struct batch_part *p = state->parts; p != NULL; p = p->next) {
+		memcpy(p->file, "file-1", sizeof "file-1");
+		memcpy(p->batch, "batch_1", sizeof "batch_1");
 		if (phase == BATCH_COLLECTED)
 			batch_part_kill(p, 1);
 		if (phase == BATCH_FAILED)

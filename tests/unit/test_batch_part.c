@@ -141,6 +141,12 @@ static void test_events(void)
 		buf_addc(&text, '}');
 		tap_is(buf_string(&text), events[i], "the same event is written");
 	}
+	p->intended = 0;
+	apply(p, "{\"event\":\"creating\",\"at\":-9223372036854775808}");
+	tap_int(p->intended, 0, "a time before 1970 is none");
+	apply(p, "{\"event\":\"creating\",\"at\":7}");
+	apply(p, "{\"event\":\"creating\",\"at\":8}");
+	tap_int(p->intended, 7, "the first intention counts");
 	tap_is(apply(p, "{\"event\":\"refused\"}"), NULL, "refused is taken");
 	tap_int(p->phase, BATCH_UPLOADED, "it leads back to uploaded");
 	tap_ok(p->batch[0] == '\0' && p->refused_count == 1 && strcmp(p->refused[0], "b_1") == 0,
@@ -157,6 +163,10 @@ static void test_bad_events(void)
 	    "{\"event\":\"uploaded\"}",
 	    "{\"event\":\"uploaded\",\"file\":1}",
 	    "{\"event\":\"created\"}",
+	    "{\"event\":\"created\",\"batch\":\"\"}",
+	    "{\"event\":\"created\",\"batch\":\"..\"}",
+	    "{\"event\":\"uploaded\",\"file\":\"a b\"}",
+	    "{\"event\":\"ended\",\"outcome\":\"ended\",\"output\":\".\",\"errors\":\"\"}",
 	    "{\"event\":\"ended\",\"outcome\":\"odd\",\"output\":\"o\",\"errors\":\"\"}",
 	    "{\"event\":\"ended\",\"outcome\":\"ended\",\"output\":\"o\"}",
 	    "{\"event\":\"collected\"}",
@@ -169,6 +179,14 @@ static void test_bad_events(void)
 	    "\"upload\":1,\"tokens\":1,\"round\":0}",
 	    "{\"event\":\"spooled\",\"tag\":\"abcdefgh\",\"base\":\"b\",\"count\":-1,\"bytes\":1,"
 	    "\"upload\":1,\"tokens\":1,\"round\":0}",
+	    "{\"event\":\"spooled\",\"tag\":\"abcdefgh\",\"base\":\"b\",\"count\":1000001,"
+	    "\"bytes\":1,\"upload\":1,\"tokens\":1,\"round\":0}",
+	    "{\"event\":\"spooled\",\"tag\":\"abcdefgh\",\"base\":\"b\",\"count\":1,"
+	    "\"bytes\":34359738369,\"upload\":1,\"tokens\":1,\"round\":0}",
+	    "{\"event\":\"spooled\",\"tag\":\"short\",\"base\":\"b\",\"count\":1,\"bytes\":1,"
+	    "\"upload\":1,\"tokens\":1,\"round\":0}",
+	    "{\"event\":\"spooled\",\"tag\":\"abcdefgh\",\"url\":{},\"base\":\"b\",\"count\":1,"
+	    "\"bytes\":1,\"upload\":1,\"tokens\":1,\"round\":0}",
 	};
 
 	for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
