@@ -35,12 +35,14 @@ typed() {
 	timeout 60 python3 "$TOP/tests/cli/type_line.py" "$1" "$SHARE" "$2" 3>&-
 }
 
-# completed SHELL LINE: the words that the last word of the line can become.
+# completed SHELL LINE: the words that the last word of the line can become. Fish names those as well that
+# have it in the middle, and newer ones do so beside those that begin with it.
 completed() {
 	local words
 	if [ "$1" = fish ]; then
 		HOME=$BATS_TEST_TMPDIR XDG_DATA_DIRS=$SHARE:/usr/share timeout 60 \
-			fish -c 'complete -C $argv[1]' "$2" 3>&- | cut -f 1 | sed 's,/$,,' | sort -u
+			fish -c 'complete -C $argv[1]' "$2" 3>&- | cut -f 1 | sed 's,/$,,' |
+			awk -v word="${2##* }" 'index($0, word) == 1' | sort -u
 		return
 	fi
 	words=$(tr -dc ' ' <<<"$2" | wc -c)

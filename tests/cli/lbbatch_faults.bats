@@ -135,8 +135,14 @@ expires() {
 	answer_json a/batches '{"id":"batch_1","object":"batch","status":"in_progress"}'
 	answer_json a/batches_batch_1 '{"id":"batch_1","object":"batch","status":"completed",
 		"request_counts":{"total":2,"completed":2,"failed":0}}'
-	begin in -u "$RECORDER" --poll 2ms
+	begin in -u "$RECORDER" --poll 10ms
 	until_true grep -q '^GET /v1/batches/batch_1' a/heads
+	tag=$(jq -r 'select(.tag).tag' job/journal)
+	for i in 0 1; do
+		echo '{"custom_id":"'$i-$tag-r$((i + 1))'","response":{"status_code":200,"body":{}},"error":null}'
+	done | answer a/files_out_content 200 application/jsonl
+	answer_json a/last '{"id":"batch_1","object":"batch","status":"completed","output_file_id":"out",
+		"request_counts":{"total":2,"completed":2,"failed":0}}'
 	echo '{"error":{"message":"Busy."}}' | answer a/new 503 application/json 'Retry-After: 1'
 	mv a/new a/batches_batch_1
 	until_true grep -q "Busy.; trying again" err
@@ -146,13 +152,7 @@ expires() {
 	mv a/new a/batches_batch_1
 	more() { [ "$(lines a/heads)" -gt "$heads" ]; }
 	until_true more
-	tag=$(jq -r 'select(.tag).tag' job/journal)
-	for i in 0 1; do
-		echo '{"custom_id":"'$i-$tag-r$((i + 1))'","response":{"status_code":200,"body":{}},"error":null}'
-	done | answer a/files_out_content 200 application/jsonl
-	answer_json a/new '{"id":"batch_1","object":"batch","status":"completed","output_file_id":"out",
-		"request_counts":{"total":2,"completed":2,"failed":0}}'
-	mv a/new a/batches_batch_1
+	mv a/last a/batches_batch_1
 	end
 	status_is 0
 	each_once out 2

@@ -54,7 +54,8 @@ load batch
 	provider --batch-time 1h --latency 30s
 	requests 20 >in
 	begin in
-	until_true grep -q spooled job/journal
+	# The file is on its way, and no answer comes.
+	until_true sh -c "ss -Htn state established dport = :$MOCK_PORT | grep -q ."
 	kill -INT "$pid"
 	kill -TERM "$pid"
 	end
