@@ -279,11 +279,9 @@ ended:
 	if (*p != open[depth - 1] + 2)
 		return false;
 closed:
-	if (--depth == 0)
-		return !has(s, &at, 1);
-	if (!has(s, &at, 1))
-		return false;
-	goto ended;
+	if (--depth > 0 && has(s, &at, 1))
+		goto ended;
+	return depth == 0 && !has(s, &at, 1);
 }
 
 bool json_blocks_check(const char *text, size_t n, struct json_span *root,
