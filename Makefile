@@ -70,17 +70,18 @@ JQ = -ljq
 CRYPTO = -lcrypto
 CURL := $(or $(shell pkg-config --libs libcurl 2>/dev/null),-lcurl)
 SQLITE := $(or $(shell pkg-config --libs sqlite3 2>/dev/null),-lsqlite3)
+XXHASH := $(or $(shell pkg-config --libs libxxhash 2>/dev/null),-lxxhash)
 MICROHTTPD := $(or $(shell pkg-config --libs libmicrohttpd 2>/dev/null),-lmicrohttpd)
 
 $(BUILD)/bin/lbchunk: LIBS = $(JQ) $(CRYPTO)
-$(BUILD)/bin/lbcheckpoint: LIBS = $(JQ) $(CRYPTO)
+$(BUILD)/bin/lbcheckpoint: LIBS = $(JQ) $(CRYPTO) $(XXHASH)
 $(BUILD)/bin/lbretry: LIBS = $(JQ)
 $(BUILD)/bin/lbcall: LIBS = $(CURL)
 $(BUILD)/bin/lbbatch: LIBS = $(CURL) $(CRYPTO)
 $(BUILD)/bin/lbcache: LIBS = $(SQLITE) $(JQ) $(CRYPTO)
 $(BUILD)/bin/lbcost: LIBS = $(SQLITE)
 $(BUILD)/bin/lbmock: LIBS = $(MICROHTTPD) -lm
-$(UNIT) $(FUZZ) $(AIDS) $(BENCH): LIBS = -Wl,--as-needed $(JQ) $(CRYPTO) $(CURL) $(SQLITE) -lm
+$(UNIT) $(FUZZ) $(AIDS) $(BENCH): LIBS = -Wl,--as-needed $(JQ) $(CRYPTO) $(CURL) $(SQLITE) $(XXHASH) -lm
 
 $(TOOLS:%=$(BUILD)/bin/%): $(BUILD)/bin/%: $(BUILD)/tools/%.o
 $(BUILD)/bin/lbmock: $(MOCK_OBJECTS)

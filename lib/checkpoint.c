@@ -73,10 +73,10 @@ static void emit(struct checkpoint *c, uint64_t sequence, struct json_span line,
 	stage_emit(c->stage, sequence, line, failed);
 }
 
-void checkpoint_emit(struct checkpoint *c, uint64_t sequence, const struct record *line,
+void checkpoint_emit(struct checkpoint *c, uint64_t sequence, const struct journal_result *done,
 		     struct json_span custom_id)
 {
-	emit(c, sequence, line->text, record_failed(line), line->custom_id, custom_id);
+	emit(c, sequence, done->text, false, done->custom_id, custom_id);
 }
 
 void checkpoint_ask(struct checkpoint *c, const struct record *r, uint64_t sequence,

@@ -20,6 +20,7 @@
 struct buf;
 struct checkpoint;
 struct journal;
+struct journal_result;
 struct journal_wait;
 struct stage;
 
@@ -43,9 +44,9 @@ void checkpoint_ask(struct checkpoint *c, const struct record *r, uint64_t seque
 void checkpoint_log(struct checkpoint *c, const struct record *r, uint64_t sequence,
 		    const struct buf *id, uint64_t request, struct journal_wait *wait);
 
-/* Write a line of the log out, for a record that has this custom_id (at NULL: none), which the line
+/* Write what the log has out, for a record that has this custom_id (at NULL: none), which the line
  * may have not, where --id makes the id. */
-void checkpoint_emit(struct checkpoint *c, uint64_t sequence, const struct record *line,
+void checkpoint_emit(struct checkpoint *c, uint64_t sequence, const struct journal_result *done,
 		     struct json_span custom_id);
 
 /* The work of a stage's idle job. */

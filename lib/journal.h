@@ -69,9 +69,15 @@ enum journal_found {
 	JOURNAL_DONE
 };
 
-/* Look for a success. For JOURNAL_DONE *r is its line, until the next call. */
+/* A line that was found. */
+struct journal_result {
+	struct json_span text;      /* the record */
+	struct json_span custom_id; /* its custom_id as it stands there, at NULL if it has none */
+};
+
+/* Look for a success. For JOURNAL_DONE *result is its line, until the next call. */
 enum journal_found journal_find(struct journal *j, const struct buf *id, uint64_t request,
-				struct record *r);
+				struct journal_result *result);
 
 /* Entries of lb. A record that comes from a log, and only such a one, has the first. The second is
  * on its way to one. */

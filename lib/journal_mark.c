@@ -1,7 +1,7 @@
 /* Ids, requests, and the entries of lb. */
 #include "buf.h"
 #include "hash.h"
-#include "journal.h"
+#include "journal_state.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -64,23 +64,11 @@ uint64_t journal_request(const struct record *r)
 /* The number that 16 hexadecimal digits in a string are; 0 for anything else. */
 static uint64_t parse_request(struct json_span value)
 {
-	/* No branch for each: what a digit is cannot be foreseen. */
-	static const unsigned char digits[256] = {
-	    ['0'] = 16, ['1'] = 17, ['2'] = 18, ['3'] = 19, ['4'] = 20, ['5'] = 21,
-	    ['6'] = 22, ['7'] = 23, ['8'] = 24, ['9'] = 25, ['a'] = 26, ['b'] = 27,
-	    ['c'] = 28, ['d'] = 29, ['e'] = 30, ['f'] = 31,
-	};
-	uint64_t hash = 0;
-	unsigned all = 16;
+	uint64_t request;
 
-	if (value.length != 18 || *value.at != '"')
+	if (value.length != 18 || *value.at != '"' || !journal_parse_digits(value.at + 1, &request))
 		return 0;
-	for (size_t i = 1; i <= 16; i++) {
-		unsigned digit = digits[(unsigned char)value.at[i]];
-		all &= digit;
-		hash = hash << 4 | (digit & 15);
-	}
-	return all != 0 ? hash : 0;
+	return request;
 }
 
 /* Append what names a record, if it can. */
@@ -94,32 +82,11 @@ static void add_id(struct buf *id, struct json_span value)
 		json_text(id, value);
 }
 
-/* Most marks stand at the end of lb, as journal_set_mark writes them, and name no id. To look there
- * first saves about a tenth of the work of reading a log. Returns the request, or 0. */
-static uint64_t read_usual(const struct record *r)
-{
-	static const char head[] = "\"" JOURNAL_LOGGED "\":{\"request\":";
-	const size_t before = sizeof head - 1, length = before + 18 + 2;
-
-	if (r->lb.at == NULL || r->lb.length <= length)
-		return 0;
-	const char *at = r->lb.at + r->lb.length - length;
-	/* That the quote is no escaped one, within a name, is seen by what stands before it. */
-	if ((at[-1] != '{' && at[-1] != ',') || memcmp(at, head, before) != 0 ||
-	    memcmp(at + before + 17, "\"}}", 3) != 0)
-		return 0;
-	return parse_request((struct json_span){at + before, 18});
-}
-
 bool journal_mark(const struct record *r, const char *entry, uint64_t *request, struct buf *id)
 {
 	struct json_member members[] = {JSON_MEMBER("id"), JSON_MEMBER("request")};
 
 	buf_clear(id);
-	if (strcmp(entry, JOURNAL_LOGGED) == 0 && (*request = read_usual(r)) != 0) {
-		add_id(id, r->custom_id);
-		return true;
-	}
 	struct json_span mark = record_lb(r, entry);
 	json_find(mark, members, 2);
 	*request = parse_request(members[1].value);
@@ -129,28 +96,48 @@ bool journal_mark(const struct record *r, const char *entry, uint64_t *request, 
 	return json_type(mark) == JSON_OBJECT;
 }
 
-void journal_set_mark(struct buf *out, const struct record *r, const char *entry,
-		      const struct buf *id, uint64_t request)
+/* Append the record with a mark, which says for a log what is seen of a line there. */
+static void add_marked(struct buf *out, const struct record *r, const char *entry,
+		       struct json_span id, uint64_t request, bool sealed)
 {
 	bool logs = strcmp(entry, JOURNAL_LOGGED) == 0;
-	struct buf mark = {0}, own = {0};
+	struct buf mark = {0};
 
-	add_id(&own, r->custom_id);
 	buf_addc(&mark, '{');
-	if (id->length > 0 &&
-	    (own.length != id->length || memcmp(own.data, id->data, id->length) != 0)) {
+	if (id.length > 0) {
 		buf_adds(&mark, "\"id\":");
-		json_quote(&mark, id->data, id->length);
+		json_quote(&mark, id.at, id.length);
 		buf_addc(&mark, ',');
 	}
-	buf_addf(&mark, "\"request\":\"%016" PRIx64 "\"}", request);
+	buf_addf(&mark, "\"request\":\"%016" PRIx64 "\"%s}", request,
+		 sealed ? ",\"sum\":\"0000000000000000\"" : "");
 	struct json_edit edits[] = {
 	    {entry, {mark.data, mark.length}},
 	    {logs ? JOURNAL_ASKED : JOURNAL_LOGGED, {NULL, 0}},
 	};
 	record_set(out, r, edits, 0, edits, 2);
-	buf_free(&own);
 	buf_free(&mark);
+}
+
+void journal_set_mark(struct buf *out, const struct record *r, const char *entry,
+		      const struct buf *id, uint64_t request)
+{
+	size_t start = out->length;
+	struct buf own = {0};
+	struct json_span other = {id->data, id->length};
+
+	if (strcmp(entry, JOURNAL_LOGGED) == 0 && journal_may_seal(r, id)) {
+		add_marked(out, r, entry, (struct json_span){NULL, 0}, request, true);
+		if (journal_seal(out->data + start, out->length - start))
+			return;
+		out->length = start;
+	}
+	add_id(&own, r->custom_id);
+	if (own.length > 0 && own.length == id->length &&
+	    memcmp(own.data, id->data, id->length) == 0)
+		other.length = 0;
+	add_marked(out, r, entry, other, request, false);
+	buf_free(&own);
 }
 
 bool journal_unmark(struct buf *out, const struct record *r)

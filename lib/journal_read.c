@@ -117,48 +117,59 @@ static void complain_line(const struct journal *j, const struct record *r)
 			 j->path, r->number, j->path);
 }
 
-static void add_line(struct journal *j, const struct record *r, uint64_t offset)
+static void add_line(struct journal *j, const char *id, size_t length, uint64_t request,
+		     uint64_t offset, bool failed)
 {
-	uint64_t request;
-
 	j->lines++;
-	journal_mark(r, JOURNAL_LOGGED, &request, &j->id);
-	if (j->id.length == 0) {
+	if (length == 0) {
 		j->unnamed++;
-		j->unnamed_failed += record_failed(r);
+		j->unnamed_failed += failed;
 		return;
 	}
-	journal_index_add(&j->index, journal_index_entry(journal_id(j->id.data, j->id.length),
-							 j->trust_ids ? 0 : request, offset,
-							 record_failed(r)));
+	journal_index_add(&j->index,
+			  journal_index_entry(journal_id(id, length), j->trust_ids ? 0 : request,
+					      offset, failed));
+}
+
+/* Returns 0, or -1 after a message. */
+static int load_line(struct journal *j, const struct journal_reader *reader, struct json_span line)
+{
+	struct journal_sealed sealed;
+	struct record r;
+	uint64_t request;
+
+	if (journal_unseal(line, &sealed)) {
+		add_line(j, sealed.id.at, sealed.id.length, sealed.request, reader->offset, false);
+		return 0;
+	}
+	switch (journal_judge(&r, &line, reader->number, reader->whole)) {
+	case JOURNAL_BLANK:
+		break;
+	case JOURNAL_GOOD:
+		journal_mark(&r, JOURNAL_LOGGED, &request, &j->id);
+		add_line(j, j->id.data, j->id.length, request, reader->offset, record_failed(&r));
+		break;
+	case JOURNAL_TORN:
+		j->torn = line.length;
+		break;
+	case JOURNAL_BAD:
+		complain_line(j, &r);
+		return -1;
+	}
+	return 0;
 }
 
 int journal_load(struct journal *j, bool trust_ids)
 {
 	struct journal_reader reader = {.fd = j->fd};
 	struct json_span line;
-	struct record r;
 	int more, result = 0;
 
 	j->trust_ids = trust_ids;
 	j->lines = j->unnamed = j->unnamed_failed = j->torn = 0;
 	journal_index_free(&j->index);
-	while (result == 0 && (more = journal_next(&reader, &line)) == 1) {
-		switch (journal_judge(&r, &line, reader.number, reader.whole)) {
-		case JOURNAL_BLANK:
-			break;
-		case JOURNAL_GOOD:
-			add_line(j, &r, reader.offset);
-			break;
-		case JOURNAL_TORN:
-			j->torn = line.length;
-			break;
-		case JOURNAL_BAD:
-			complain_line(j, &r);
-			result = -1;
-			break;
-		}
-	}
+	while (result == 0 && (more = journal_next(&reader, &line)) == 1)
+		result = load_line(j, &reader, line);
 	if (result == 0 && more < 0)
 		result = journal_complain(j, "", NULL);
 	free(reader.data);
@@ -217,12 +228,36 @@ int journal_read_line(struct journal *j, uint64_t offset, struct json_span *line
 	}
 }
 
+/* Read what a line answers: *id is its id without escapes, *request what was asked, or 0. Returns 0
+ * if the line is good, or -1. */
+static int read_result(struct journal *j, const struct json_span *line,
+		       struct journal_result *result, struct json_span *id, uint64_t *request)
+{
+	struct journal_sealed sealed;
+	struct record r;
+
+	if (journal_unseal(*line, &sealed)) {
+		*id = sealed.id;
+		*request = sealed.request;
+		*result = (struct journal_result){*line, {id->at - 1, id->length + 2}};
+		return 0;
+	}
+	if (journal_judge(&r, line, 0, true) != JOURNAL_GOOD)
+		return -1;
+	journal_mark(&r, JOURNAL_LOGGED, request, &j->id);
+	if (*request == 0 && r.body.at != NULL)
+		*request = journal_request(&r);
+	*id = (struct json_span){j->id.data, j->id.length};
+	*result = (struct journal_result){r.text, r.custom_id};
+	return 0;
+}
+
 enum journal_found journal_find(struct journal *j, const struct buf *id, uint64_t request,
-				struct record *r)
+				struct journal_result *result)
 {
 	uint64_t hash = journal_id(id->data, id->length);
 	struct journal_entry *e = NULL;
-	struct json_span line;
+	struct json_span line, logged_id;
 	uint64_t logged;
 
 	if (!j->trust_ids)
@@ -237,15 +272,12 @@ enum journal_found journal_find(struct journal *j, const struct buf *id, uint64_
 		journal_complain(j, "", NULL);
 		return JOURNAL_FAULT;
 	}
-	if (journal_judge(r, &line, 0, true) != JOURNAL_GOOD) {
+	if (read_result(j, &line, result, &logged_id, &logged) < 0) {
 		msg_warn("%s: it was changed by another process", j->path);
 		return JOURNAL_FAULT;
 	}
-	journal_mark(r, JOURNAL_LOGGED, &logged, &j->id);
-	if (j->id.length != id->length || memcmp(j->id.data, id->data, id->length) != 0)
+	if (logged_id.length != id->length || memcmp(logged_id.at, id->data, id->length) != 0)
 		return JOURNAL_NEW; /* another id with the same hash */
-	if (logged == 0 && r->body.at != NULL)
-		logged = journal_request(r);
 	if (!j->trust_ids && logged != 0 && logged != request)
 		return JOURNAL_CHANGED;
 	return JOURNAL_DONE;

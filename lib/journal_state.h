@@ -90,6 +90,25 @@ enum journal_kind {
 enum journal_kind journal_judge(struct record *r, const struct json_span *line, uint64_t number,
 				bool whole);
 
+/* What a sealed line says: a success. */
+struct journal_sealed {
+	struct json_span id; /* its custom_id, without quotes or escapes in it */
+	uint64_t request;
+};
+
+/* Does the line bear a seal, and is it unchanged since? */
+bool journal_unseal(struct json_span line, struct journal_sealed *s);
+
+/* Is this record of this id one whose line may be sealed? */
+bool journal_may_seal(const struct record *r, const struct buf *id);
+
+/* Seal the marked line of such a record, whose mark has a sum of any 16 digits. Returns whether
+ * that could be done: the mark must be what the line ends with. */
+bool journal_seal(char *line, size_t length);
+
+/* Read 16 lower-case hexadecimal digits. Returns whether that is what they are. */
+bool journal_parse_digits(const char *text, uint64_t *number);
+
 /* The line at an offset, as far as its newline or the end of the file. The span is valid until the
  * next call. Returns 0, or -1 with errno. */
 int journal_read_line(struct journal *j, uint64_t offset, struct json_span *line);

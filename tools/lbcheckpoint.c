@@ -141,7 +141,7 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 		       const void *note, size_t note_length)
 {
 	struct lbcheckpoint *t = context;
-	struct record logged;
+	struct journal_result logged;
 
 	(void)note;
 	(void)note_length;

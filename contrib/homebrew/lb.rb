@@ -14,6 +14,7 @@ class Lb < Formula
   depends_on "libmicrohttpd"
   depends_on "openssl@3"
   depends_on "sqlite"
+  depends_on "xxhash"
 
   def install
     system "make", "install", "PREFIX=#{prefix}", "BASHDIR=#{bash_completion}",

@@ -81,10 +81,10 @@ static struct journal_count count(void)
 static bool is_done(struct journal *j)
 {
 	struct buf id = {0};
-	struct record r;
+	struct journal_result result;
 
 	buf_adds(&id, "appended");
-	bool done = journal_find(j, &id, 99, &r) == JOURNAL_DONE;
+	bool done = journal_find(j, &id, 99, &result) == JOURNAL_DONE;
 	buf_free(&id);
 	return done;
 }

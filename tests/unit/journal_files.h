@@ -43,10 +43,10 @@ static inline bool file_is(const char *path, const char *text)
 static inline char look_up(struct journal *j, const char *id, uint64_t request)
 {
 	struct buf name = {0};
-	struct record r;
+	struct journal_result result;
 
 	buf_adds(&name, id);
-	enum journal_found found = journal_find(j, &name, request, &r);
+	enum journal_found found = journal_find(j, &name, request, &result);
 	buf_free(&name);
 	return "!ncd"[found + 1];
 }
