@@ -69,7 +69,7 @@ static void test_which(void)
 		struct line input = {line.data, line.length, 1, line.length};
 		tap_ok(record_parse(&r, &input, false) != RECORD_BAD &&
 			   journal_mark(&r, JOURNAL_LOGGED, &request, &id) && request == REQUEST &&
-			   id.length == strlen(c->id) && memcmp(id.data, c->id, id.length) == 0,
+			   strcmp(buf_string(&id), c->id) == 0,
 		       "...who reads the line finds the same");
 		buf_free(&line);
 		buf_free(&id);
