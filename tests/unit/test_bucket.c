@@ -336,7 +336,6 @@ static void test_processes(void)
 {
 	struct shared *s =
 	    mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct grant *all = calloc(PROCESSES * BOOKINGS, sizeof *all);
 	size_t count = 0;
 	bool fine = true;
 
@@ -351,6 +350,7 @@ static void test_processes(void)
 	for (int i = 0, status; i < PROCESSES; i++)
 		fine &= wait(&status) > 0 && status == 0;
 	tap_ok(fine, "8 processes book 20,000 times each in the same two words");
+	struct grant *all = calloc(PROCESSES * BOOKINGS, sizeof *all);
 	for (int k = 0; k < 2; k++) {
 		count = 0;
 		for (int i = 0; i < PROCESSES; i++)

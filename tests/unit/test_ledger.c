@@ -115,8 +115,8 @@ static void test_twice(void)
 	ledger_close(l);
 }
 
-/* A process that has reserved 60 of 100: `then` is what it does then. */
-static pid_t start_owner(bool passes, void (*then)(void))
+/* A process that has reserved 60 of 100, and waits to be killed. */
+static pid_t start_owner(bool passes)
 {
 	int ready[2];
 	char byte;
@@ -137,25 +137,14 @@ static pid_t start_owner(bool passes, void (*then)(void))
 			_exit(1);
 		if (write(ready[1], "", 1) != 1)
 			_exit(1);
-		then();
-		_exit(0);
+		for (;;)
+			pause();
 	}
 	close(ready[1]);
 	if (read(ready[0], &byte, 1) != 1)
 		printf("# the owner did not reserve\n");
 	close(ready[0]);
 	return pid;
-}
-
-static void wait_for_ever(void)
-{
-	for (;;)
-		pause();
-}
-
-static void end_now(void)
-{
-	kill(getpid(), SIGKILL);
 }
 
 static void test_owners(bool passes)
@@ -167,7 +156,7 @@ static void test_owners(bool passes)
 
 	new_path();
 	struct ledger *l = open_ledger(path, 100, LEDGER_EVER);
-	pid_t pid = start_owner(passes, wait_for_ever);
+	pid_t pid = start_owner(passes);
 	tap_int(reserve(l, 50, NOON, &id), LEDGER_LATER, "%s that lives is waited for", kind);
 	ledger_forgive(l, &count, &amount);
 	tap_int(count, 0, "its reservation is not forgiven");
@@ -200,7 +189,9 @@ static void test_killed(void)
 	uint64_t id;
 
 	new_path();
-	waitpid(start_owner(false, end_now), NULL, 0);
+	pid_t pid = start_owner(false);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 	struct ledger *l = open_ledger(path, 100, LEDGER_EVER);
 	tap_int(reserve(l, 41, NOON, &id), LEDGER_NEVER,
 		"a reservation is in the file when it is answered, kill -9 or not");
