@@ -50,9 +50,15 @@ static void print_option(FILE *to, const struct cli_option *o)
 		fprintf(to, "  %-28s %s\n", left, o->help);
 }
 
-static void print_usage(FILE *to)
+static void print_synopsis(FILE *to)
 {
-	fprintf(to, "usage: %s %s\n%s\n\n", msg_name(), current->synopsis, current->purpose);
+	fprintf(to, "usage: %s %s\n", msg_name(), current->synopsis);
+}
+
+static void print_help(FILE *to)
+{
+	print_synopsis(to);
+	fprintf(to, "%s\n\n", current->purpose);
 	for (size_t i = 0; i < current->count; i++)
 		print_option(to, &current->options[i]);
 	for (size_t i = 0; i < SHARED; i++)
@@ -68,7 +74,9 @@ void cli_misuse(const char *format, ...)
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	msg_warn("%s", text);
-	print_usage(stderr);
+	print_synopsis(stderr);
+	fprintf(stderr, "'%s --help' explains the options, 'man %s' all.\n", msg_name(),
+		msg_name());
 	exit(STATUS_USAGE);
 }
 
@@ -105,7 +113,7 @@ static void set_shared(struct cli_shared *shared, int id, char *argument)
 static _Noreturn void answer(int id)
 {
 	if (id == 'h')
-		print_usage(stdout);
+		print_help(stdout);
 	else
 		printf("%s %s\n", msg_name(), LB_VERSION);
 	if (fclose(stdout) != 0)

@@ -46,7 +46,7 @@ struct cli_shared {
 int cli_start(int argc, char **argv, const struct cli_tool *tool, void *context,
 	      struct cli_shared *shared);
 
-/* End with status 2: one line with the mistake, then the usage. */
+/* End with status 2: one line with the mistake, then the synopsis and where to read more. */
 _Noreturn void cli_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The value of an option, or cli_misuse with the option's name (as the user knows it: "-c"). */

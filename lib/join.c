@@ -45,7 +45,8 @@ struct join {
 	size_t size, count; /* size is a power of two, or 0 */
 	struct group *first, *last;
 	struct buf key, piece, line;
-	bool broken; /* the spool is, which has been said */
+	bool broken;     /* the spool is, which has been said */
+	uint64_t packed; /* results that came with their items still packed in them */
 };
 
 /* The member that an expression like " .name" names, if it is one, appended to name. */
@@ -341,8 +342,10 @@ bool join_add(struct join *j, const struct record *r, uint64_t sequence)
 	struct join_chunk chunk;
 	struct spool_entry line = {0};
 
-	if (!join_chunk_read(&chunk, r->text))
+	if (!join_chunk_read(&chunk, r->text)) {
+		j->packed += r->kind == RECORD_RESULT && record_lb(r, "items").at != NULL;
 		return false;
+	}
 	struct group *g = find_group(j, &chunk);
 	/* Any other error is a member of the document's own. */
 	bool failed = json_path(r->text, "error", "code", NULL).at != NULL;
@@ -374,4 +377,8 @@ void join_finish(struct join *j)
 {
 	while (j->first != NULL && !j->broken)
 		fail(j, j->first);
+	if (j->packed > 0)
+		msg_warn("--join: results came whose items are still packed in them, and passed: "
+			 "%" PRIu64 "; put  lbchunk -u  before it",
+			 j->packed);
 }

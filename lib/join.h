@@ -32,7 +32,8 @@ void join_free(struct join *j);
  * the record is no piece: an object with a chunk that a splitter may have written. */
 bool join_add(struct join *j, const struct record *r, uint64_t sequence);
 
-/* No more will come: emit the documents that are not whole. */
+/* No more will come: emit the documents that are not whole, and say what was no piece since its
+ * items had not been unpacked. */
 void join_finish(struct join *j);
 
 #endif

@@ -117,7 +117,7 @@ version() {
 	each version
 }
 
-# misuse TEXT ARGUMENT...: status 2, the text in the first line of stderr, the usage behind it, no output.
+# misuse TEXT ARGUMENT...: status 2, the text in the first line of stderr, the synopsis behind it, no output.
 misuse() {
 	local text=$1
 	shift
@@ -126,6 +126,7 @@ misuse() {
 	[ ! -s out ]
 	[[ $(complaint) == "$tool: "*"$text"* ]]
 	grep -q "usage: $tool" err
+	[ "$(lines err)" -le 7 ]
 }
 
 bad_options() {

@@ -349,6 +349,21 @@ documents() {
 	holds out '.summary | type == "string"'
 }
 
+@test "--join: results whose items were not unpacked pass, and it is said what was forgotten" {
+	start_mock
+	export OPENAI_BASE_URL=$MOCK OPENAI_API_KEY=dummy
+	echo '{"id":"a","text":"One. Two. Three."}' | lbchunk --split .text --size 6 --by chars >pieces
+	lbchunk -m m -p '\(.text)' <pieces | lbcall >results
+	call lbchunk --join .answer <results
+	status_is 0
+	same results out
+	grep -q "still packed .*: $(lines results); put  lbchunk -u " err
+	call lbchunk --join .answer < <(lbchunk -u <results)
+	status_is 0
+	[ "$(lines out)" -eq 1 ]
+	[ ! -s err ]
+}
+
 @test "a pipeline that calls fail in: each document is answered or fails, none is lost" {
 	start_mock --seed 3 --fail 500:20%
 	export OPENAI_BASE_URL=$MOCK OPENAI_API_KEY=dummy

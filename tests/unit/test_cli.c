@@ -78,6 +78,14 @@ static void run_bad(void)
 	buf_free(&seen);
 }
 
+/* With the help on stderr, which is what is captured. */
+static void run_help(void)
+{
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	bad_line = "x --help";
+	run_bad();
+}
+
 static void test_misuse(void)
 {
 	static const struct {
@@ -98,11 +106,14 @@ static void test_misuse(void)
 		tap_int(capture(run_bad), 2, "%s: status 2", bad_line);
 		tap_ok(strncmp(captured, cases[i].want, strlen(cases[i].want)) == 0,
 		       "%s: the first line says: %s", bad_line, cases[i].want);
-		tap_ok(strstr(captured, "usage: x [options] < in > out\nDoes things.\n\n") != NULL,
-		       "%s: the usage follows", bad_line);
+		tap_ok(strstr(captured, "\nusage: x [options] < in > out\n'x --help' explains the "
+					"options, 'man x' all.\n") != NULL,
+		       "%s: the synopsis follows, and no more", bad_line);
 	}
-	tap_ok(strstr(captured, "  -c, --count N                a count\n") != NULL,
-	       "an option in the usage");
+	tap_int(capture(run_help), 0, "--help: status 0");
+	tap_ok(strstr(captured, "usage: x [options] < in > out\nDoes things.\n\n") == captured,
+	       "the usage and the purpose");
+	tap_ok(strstr(captured, "  -c, --count N                a count\n") != NULL, "an option");
 	tap_ok(strstr(captured, "      --long-one TEXT          has no letter\n") != NULL,
 	       "one without a letter");
 }
