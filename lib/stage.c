@@ -1,4 +1,4 @@
-/* The loop: input, output, records that wait, signals, and the end. */
+/* The loop: input, output, signals, and the end. */
 #include "stage.h"
 #include "clock.h"
 #include "interrupt.h"
@@ -46,7 +46,6 @@ void stage_free(struct stage *s)
 	buf_free(&s->feed.pending);
 	buf_free(&s->out.pending);
 	buf_free(&s->key);
-	buf_free(&s->text);
 	free(s);
 }
 
@@ -75,11 +74,6 @@ bool stage_halted(const struct stage *s)
 bool stage_is_full(const struct stage *s)
 {
 	return out_pending(&s->out) >= OUT_FULL;
-}
-
-size_t stage_held(const struct stage *s)
-{
-	return hold_count(s->holds);
 }
 
 size_t stage_in_flight(const struct stage *s)
@@ -146,53 +140,6 @@ void stage_forward(struct stage *s, uint64_t sequence, struct json_span custom_i
 		stage_emit(s, sequence, line, false);
 }
 
-void stage_hold(struct stage *s, uint64_t sequence, struct json_span line, int64_t until,
-		const void *note, size_t note_length)
-{
-	if (hold_add(s->holds, until, sequence, false, line, note, note_length) < 0) {
-		msg_warn("temporary file for records that wait: %s", strerror(errno));
-		stage_fatal(s, STATUS_SYSTEM);
-	}
-}
-
-/* A request that is given up before it was begun. */
-static void cancel(struct stage *s, uint64_t sequence, const struct record *r, const char *why)
-{
-	struct buf text = {0};
-
-	if (s->jobs.fail != NULL) {
-		s->jobs.fail(s, s->context, r, sequence, "cancelled", why);
-		return;
-	}
-	record_fail(&text, r, "cancelled", why);
-	stage_emit(s, sequence, (struct json_span){text.data, text.length}, true);
-	buf_free(&text);
-}
-
-void stage_lost(struct stage *s, struct stage_flight *flight)
-{
-	struct buf text = {0};
-	struct record r;
-	struct line line = {flight->request.at, flight->request.length, flight->sequence + 1,
-			    flight->request.length};
-
-	record_parse(&r, &line, false);
-	if (json_type(r.text) != JSON_OBJECT)
-		record_fail(&text, &r, "not_a_request",
-			    "no object: it cannot carry the custom_id that a command's answer is "
-			    "found by");
-	else if (s->giving_up || s->stopping)
-		record_fail(&text, &r, "cancelled", "interrupted before an answer came");
-	else
-		record_fail(&text, &r, "command_died",
-			    "the command ended without answering this record");
-	line = (struct line){text.data, text.length, 0, text.length};
-	record_parse(&r, &line, false);
-	flight->lost = true;
-	s->jobs.result(s, s->context, &r, flight->sequence, flight);
-	buf_free(&text);
-}
-
 /* Is it surely a request or result of these tools, rather than an item with members of such names?
  * An item that failed before has an error, but no response. */
 static bool is_ours(const struct record *r)
@@ -228,7 +175,7 @@ static void reject(struct stage *s, const struct record *r, uint64_t sequence)
 static void cancel_line(struct stage *s, uint64_t sequence, const struct record *r)
 {
 	s->cut_off = true;
-	cancel(s, sequence, r, "interrupted before it was sent");
+	stage_cancel(s, sequence, r, "interrupted before it was sent");
 }
 
 static void handle_line(struct stage *s, const struct line *line, bool too_long)
@@ -260,52 +207,6 @@ static void end_input(struct stage *s)
 		s->jobs.finish(s, s->context, s->stopping);
 }
 
-/* A held record's time has come, or it is cancelled. */
-static void release_one(struct stage *s)
-{
-	struct held held;
-	struct record r;
-
-	buf_clear(&s->text);
-	if (hold_take(s->holds, &held, &s->text) < 0) {
-		msg_warn("temporary file for records that wait: %s", strerror(errno));
-		stage_fatal(s, STATUS_SYSTEM);
-		return;
-	}
-	struct buf text = s->text; /* a job may hold the next one */
-	s->text = (struct buf){0};
-	struct line line = {text.data, text.length, held.sequence + 1, text.length};
-	record_parse(&r, &line, false);
-	if (held.forward && (s->stopping || s->dead || s->halted)) {
-		struct stage_flight flight = {held.sequence, r.text, held.note.data,
-					      held.note.length, true};
-		stage_lost(s, &flight);
-	} else if (held.forward) {
-		stage_child_send(s, held.sequence, r.custom_id, r.text, held.note.data,
-				 held.note.length);
-	} else if (s->stopping) {
-		cancel(s, held.sequence, &r, "interrupted while it waited");
-	} else {
-		s->jobs.request(s, s->context, &r, held.sequence, held.note.data, held.note.length);
-	}
-	buf_free(&held.note);
-	buf_free(&text);
-}
-
-static void release_due(struct stage *s)
-{
-	int64_t now = clock_now();
-
-	while (!s->fatal && hold_count(s->holds) > 0) {
-		bool ending = s->stopping || s->halted;
-		if (!ending && (hold_next(s->holds) > now || stage_io_opens(s) > now))
-			break;
-		if (s->options.command != NULL && !ending && !stage_child_ready(s))
-			break;
-		release_one(s);
-	}
-}
-
 /* Read no more. What was read but not begun, and what waits, is cancelled. */
 static void cut_input(struct stage *s)
 {
@@ -315,8 +216,7 @@ static void cut_input(struct stage *s)
 	while ((state = line_next(&s->in, &line)) == LINE_OK || state == LINE_TOO_LONG)
 		handle_line(s, &line, state == LINE_TOO_LONG);
 	end_input(s);
-	while (!s->fatal && hold_count(s->holds) > 0)
-		release_one(s);
+	stage_hold_release_all(s);
 }
 
 /* Does it pass results on that others had in flight, and has nothing in flight itself? */
@@ -426,7 +326,7 @@ int stage_run(struct stage *s)
 		return STATUS_USAGE;
 	meter_start(m, clock_now());
 	while (!s->fatal) {
-		release_due(s); /* what has waited goes before what is new */
+		stage_hold_release_due(s); /* what has waited goes before what is new */
 		take_lines(s);
 		if (s->options.engine != NULL)
 			s->options.engine->run(s->context);

@@ -34,7 +34,8 @@ struct stage_flight {
 	struct json_span request; /* the bytes that were forwarded, with their own custom_id */
 	const void *note;         /* what stage_forward was given */
 	size_t note_length;
-	bool lost; /* no answer came: the command died, or was given up */
+	bool lost;     /* no answer came: the command died, or was given up */
+	int64_t since; /* clock_now time when the command was given it; 0 if it never was */
 };
 
 struct stage_jobs {

@@ -83,7 +83,10 @@ void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custo
 	struct flight *f;
 
 	if (s->dead || s->child_halted || json_type(line) != JSON_OBJECT) {
-		struct stage_flight flight = {sequence, line, note, note_length, true};
+		struct stage_flight flight = {.sequence = sequence,
+					      .request = line,
+					      .note = note,
+					      .note_length = note_length};
 		stage_lost(s, &flight);
 		return;
 	}
@@ -99,6 +102,7 @@ void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custo
 	if (flight_add(s->flights, &s->key, line, note, note_length, &f) < 0)
 		goto full;
 	f->sequence = sequence;
+	f->since = clock_now();
 	if (rename) {
 		f->own_id = mem_copy(custom_id.at, custom_id.length);
 		line = (struct json_span){renamed.data, renamed.length};
@@ -116,7 +120,7 @@ full:
 static void settle(struct stage *s, struct flight *f, const struct record *answer)
 {
 	struct buf request = {0};
-	struct stage_flight flight = {.sequence = f->sequence, .lost = answer == NULL};
+	struct stage_flight flight = {.sequence = f->sequence, .since = f->since};
 
 	if (spool_get(&f->request, &request) < 0) {
 		msg_warn("temporary file for records in flight: %s", strerror(errno));

@@ -48,7 +48,7 @@ struct stage {
 
 	int status; /* the least that the run ends with */
 	bool fatal; /* end it now */
-	struct buf key, text;
+	struct buf key;
 };
 
 /* Start the command. Returns 0, or -1 after a message. */
@@ -78,7 +78,18 @@ bool stage_child_has_room(const struct stage *s);
 /* The same for a record that waits, for which it is started again. */
 bool stage_child_ready(struct stage *s);
 
-/* A request that got no answer: a failed result for it goes through the result job. */
+/* Release the records that are held: those whose time has come, or with the stage stopping or
+ * halted all. */
+void stage_hold_release_due(struct stage *s);
+
+/* Release all of them now, whatever their time; for a stage that is stopping. */
+void stage_hold_release_all(struct stage *s);
+
+/* A request that is given up before it was begun: it comes out as cancelled, for the reason why. */
+void stage_cancel(struct stage *s, uint64_t sequence, const struct record *r, const char *why);
+
+/* A request that got no answer: a failed result for it goes through the result job. If it is
+ * cancelled after the command was given it, it has lb.ms as with lbcall: it may have been sent. */
 void stage_lost(struct stage *s, struct stage_flight *flight);
 
 /* A signal has come. */

@@ -224,6 +224,26 @@ gated='echo $$ >child; cat >inside; echo end >ended; read -r go <gate; cat insid
 	[ "$(codes)" = "4 cancelled" ]
 	each_once
 	gone child
+	# Those that the command had may have been sent, which shows as it does with lbcall.
+	holds out '(.lb.ms != null) == (.custom_id != "later")'
+	holds out '.lb.ms == null or (.lb.ms >= 0 and .lb.ms < 60000)'
+}
+
+@test "what a wrapper gives up further in counts as what may have been billed" {
+	mkfifo gate
+	records 3 | sed 's|"n":|"model":"m","max_tokens":5,"messages":[],"n":|' >in
+	timeout -k 5 60 lbcost -b 5 -l ledger --price 1,1 lbthrottle -r 1M --burst 100 \
+		sh -c 'cat >inside; read -r never <gate' <in >out 2>err 3>&- &
+	pid=$!
+	until_true has_lines 3 inside
+	inner=$(pgrep -P "$(pgrep -P "$pid" -x lbcost)" -x lbthrottle)
+	kill -TERM "$inner"
+	kill -INT "$inner"
+	finish
+	status_is 3
+	[ "$(codes)" = "3 cancelled" ]
+	each_once
+	grep -q '3 requests may have been billed' err
 }
 
 @test "the second signal ends a command that ignores SIGTERM" {

@@ -1,0 +1,77 @@
+/* Records that are kept back for a time, and their release. */
+#include "clock.h"
+#include "msg.h"
+#include "stage_state.h"
+
+#include <errno.h>
+#include <string.h>
+
+size_t stage_held(const struct stage *s)
+{
+	return hold_count(s->holds);
+}
+
+static void give_up(struct stage *s)
+{
+	msg_warn("temporary file for records that wait: %s", strerror(errno));
+	stage_fatal(s, STATUS_SYSTEM);
+}
+
+void stage_hold(struct stage *s, uint64_t sequence, struct json_span line, int64_t until,
+		const void *note, size_t note_length)
+{
+	if (hold_add(s->holds, until, sequence, false, line, note, note_length) < 0)
+		give_up(s);
+}
+
+/* A held record's time has come, or it is cancelled. */
+static void release_one(struct stage *s)
+{
+	struct buf text = {0};
+	struct held held;
+	struct record r;
+
+	if (hold_take(s->holds, &held, &text) < 0) {
+		give_up(s);
+		goto out;
+	}
+	struct line line = {text.data, text.length, held.sequence + 1, text.length};
+	record_parse(&r, &line, false);
+	if (held.forward && (s->stopping || s->dead || s->halted)) {
+		struct stage_flight flight = {.sequence = held.sequence,
+					      .request = r.text,
+					      .note = held.note.data,
+					      .note_length = held.note.length};
+		stage_lost(s, &flight);
+	} else if (held.forward) {
+		stage_child_send(s, held.sequence, r.custom_id, r.text, held.note.data,
+				 held.note.length);
+	} else if (s->stopping) {
+		stage_cancel(s, held.sequence, &r, "interrupted while it waited");
+	} else {
+		s->jobs.request(s, s->context, &r, held.sequence, held.note.data, held.note.length);
+	}
+out:
+	buf_free(&held.note);
+	buf_free(&text);
+}
+
+void stage_hold_release_due(struct stage *s)
+{
+	int64_t now = clock_now();
+
+	while (!s->fatal && hold_count(s->holds) > 0) {
+		bool ending = s->stopping || s->halted;
+		if (!ending && (hold_next(s->holds) > now || stage_io_opens(s) > now))
+			break;
+		if (s->options.command != NULL && !ending && !stage_child_ready(s))
+			break;
+		release_one(s);
+	}
+}
+
+void stage_hold_release_all(struct stage *s)
+{
+	while (!s->fatal && hold_count(s->holds) > 0)
+		release_one(s);
+}
