@@ -183,6 +183,15 @@ void credentials_rest(struct credentials *c, enum target_style style, size_t key
 		keys_rest(k, key, until);
 }
 
+const char *credentials_set_aside(struct credentials *c, enum target_style style, size_t key)
+{
+	struct keys *k = keys_of(c, style);
+
+	if (key >= keys_count(k) || key_header(c, style) == NULL)
+		return NULL;
+	return keys_set_aside(k, key);
+}
+
 const char *credentials_names(const struct credentials *c, enum target_style style)
 {
 	return c->options.key_names != NULL ? c->options.key_names : own_names[style];

@@ -37,6 +37,11 @@ const struct http_headers *credentials_pick(struct credentials *c, const struct 
 /* Let a key rest until a time of clock_now. */
 void credentials_rest(struct credentials *c, enum target_style style, size_t key, int64_t until);
 
+/* A key was refused: set it aside for good, for every API that it is used for, unless no other one
+ * is left. Returns the name of its variable; or NULL if it is not set aside now, or was no part of
+ * the headers. */
+const char *credentials_set_aside(struct credentials *c, enum target_style style, size_t key);
+
 /* The names of the variables that a key is looked for in. */
 const char *credentials_names(const struct credentials *c, enum target_style style);
 

@@ -2,17 +2,21 @@
 #include "buf.h"
 #include "mem.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct key {
+	char *name; /* of its variable */
 	char *value;
 	int64_t rests_until;
+	bool set_aside;
 };
 
 struct keys {
 	struct key *list;
 	size_t count;
+	size_t left; /* that are not set aside: one at least, if there is any */
 	size_t next;
 };
 
@@ -35,7 +39,9 @@ static int take(struct keys *k, const char *name)
 	if (is_unfit(value))
 		return -1;
 	k->list = mem_resize(k->list, k->count + 1, sizeof *k->list);
-	k->list[k->count++] = (struct key){mem_copy(value, strlen(value)), 0};
+	k->list[k->count++] = (struct key){.name = mem_copy(name, strlen(name)),
+					   .value = mem_copy(value, strlen(value))};
+	k->left++;
 	return 0;
 }
 
@@ -78,8 +84,10 @@ void keys_free(struct keys *k)
 {
 	if (k == NULL)
 		return;
-	for (size_t i = 0; i < k->count; i++)
+	for (size_t i = 0; i < k->count; i++) {
+		free(k->list[i].name);
 		free(k->list[i].value);
+	}
 	free(k->list);
 	free(k);
 }
@@ -96,15 +104,17 @@ const char *keys_value(const struct keys *k, size_t index)
 
 size_t keys_pick(struct keys *k, int64_t now)
 {
-	size_t best = k->next;
+	size_t best = k->count;
 
 	for (size_t i = 0; i < k->count; i++) {
 		size_t at = (k->next + i) % k->count;
+		if (k->list[at].set_aside)
+			continue;
 		if (k->list[at].rests_until <= now) {
 			best = at;
 			break;
 		}
-		if (k->list[at].rests_until < k->list[best].rests_until)
+		if (best == k->count || k->list[at].rests_until < k->list[best].rests_until)
 			best = at;
 	}
 	k->next = (best + 1) % k->count;
@@ -115,4 +125,13 @@ void keys_rest(struct keys *k, size_t index, int64_t until)
 {
 	if (until > k->list[index].rests_until)
 		k->list[index].rests_until = until;
+}
+
+const char *keys_set_aside(struct keys *k, size_t index)
+{
+	if (k->left == 1 || k->list[index].set_aside)
+		return NULL;
+	k->list[index].set_aside = true;
+	k->left--;
+	return k->list[index].name;
 }

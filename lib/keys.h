@@ -29,10 +29,14 @@ size_t keys_count(const struct keys *k);
 const char *keys_value(const struct keys *k, size_t index);
 
 /* Which one to use now: the next in turn that does not rest; if all rest, the one that has rested
- * most. */
+ * most. Never one that is set aside. */
 size_t keys_pick(struct keys *k, int64_t now);
 
 /* Let one rest until a time of clock_now. */
 void keys_rest(struct keys *k, size_t index, int64_t until);
+
+/* Set one aside for good, since it was refused, unless no other one is left. Returns the name of
+ * its variable; or NULL if it is the last one, or was set aside before. */
+const char *keys_set_aside(struct keys *k, size_t index);
 
 #endif

@@ -28,7 +28,6 @@
 #include <sys/resource.h>
 
 #define REST_AFTER_429 (5 * CLOCK_SEC)
-#define REST_AFTER_401 (600 * CLOCK_SEC)
 /* After an answer that there is no credit left, so that who reads the results can stop us. */
 #define QUOTA_PAUSE (CLOCK_SEC / 4)
 
@@ -197,8 +196,14 @@ static void heed_failure(struct lbcall *t, const struct call *call, long status)
 	struct json_span body = json_path(result, "response", "body", NULL);
 	int64_t now = clock_now();
 
-	if (status == 429 || status == 401) {
-		int64_t rest = status == 401 ? REST_AFTER_401 : REST_AFTER_429;
+	if (status == 401) {
+		const char *name =
+		    credentials_set_aside(t->access.credentials, call->style, call->key);
+		if (name != NULL)
+			msg_warn("the key in %s was refused (401): it is set aside", name);
+	}
+	if (status == 429) {
+		int64_t rest = REST_AFTER_429;
 		if (t->reply.retry_after >= 0 && t->reply.retry_after < 86400)
 			rest = (int64_t)(t->reply.retry_after * (double)CLOCK_SEC);
 		credentials_rest(t->access.credentials, call->style, call->key, now + rest);

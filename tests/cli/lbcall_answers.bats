@@ -136,7 +136,7 @@ empty() {
 }
 
 # the status that the first key gets, header, how the eight requests after it are shared
-@test "a key that is answered 429 or 401 rests; other failures do not rest it" {
+@test "a key that is answered 429 rests, one that is answered 401 is set aside; other failures do nothing to it" {
 	start_recorder a
 	answer_json a/good '{}'
 	export KEY_A=sk-a KEY_B=sk-b
@@ -153,9 +153,56 @@ empty() {
 		429|retry-after: 60|sk-a 1 sk-b 8
 		429|retry-after: 0|sk-a 5 sk-b 4
 		401||sk-a 1 sk-b 8
+		401|retry-after: 0|sk-a 1 sk-b 8
 		500||sk-a 5 sk-b 4
 		403||sk-a 5 sk-b 4
 	EOT
+}
+
+@test "keys that are refused are set aside, each with one message that names its variable" {
+	start_mock --key sk-good
+	export KEY_A=sk-good KEY_B=sk-bad KEY_C=sk-worse KEY_D=sk-good
+	requests 40 >in
+	call lbcall -u "$MOCK" -K KEY_A,KEY_B,KEY_C,KEY_D -c 1 <in
+	status_is 1
+	[ "$(jq -c 'select(.error == null)' out | wc -l)" -eq 38 ]
+	[ "$(jq -r 'select(.error != null) | .error.code' out | sort | uniq -c | xargs)" = '2 invalid_api_key' ]
+	[ "$(lines err)" -eq 2 ]
+	grep -q 'KEY_B was refused (401)' err
+	grep -q 'KEY_C was refused (401)' err
+	lacks err sk-
+	# What is in flight with it fails as well, which is said once.
+	requests 400 >in
+	call lbcall -u "$MOCK" -K KEY_A,KEY_B -c 20 <in
+	status_is 1
+	[ "$(jq -c 'select(.error != null)' out | wc -l)" -le 100 ]
+	[ "$(lines err)" -eq 1 ]
+}
+
+@test "a key that rests is better than one that is refused" {
+	start_recorder a
+	answer_json a/good '{}'
+	answer_json a/first '{"error":{"code":"x"}}' 401
+	echo '{"error":{"code":"x"}}' | answer a/second 429 application/json 'retry-after: 3600'
+	export KEY_A=sk-a KEY_B=sk-b
+	{ echo '{"url":"/v1/first","body":{}}'; echo '{"url":"/v1/second","body":{}}'; empty 6; } >in
+	call lbcall -u "$RECORDER" -K KEY_A,KEY_B -c 1 <in
+	status_is 1
+	[ "$(keys_used)" = 'sk-a 1 sk-b 7' ]
+}
+
+@test "the last key that is left stays in use, however often it is refused" {
+	start_mock --key sk-good
+	export KEY_A=sk-bad KEY_B=sk-worse
+	requests 10 >in
+	call lbcall -u "$MOCK" -K KEY_A,KEY_B -c 1 <in
+	status_is 1
+	[ "$(jq -r .error.code out | sort | uniq -c | xargs)" = '10 invalid_api_key' ]
+	[ "$(lines err)" -eq 1 ]
+	# No key of these is sent, so that none is to blame.
+	call lbcall -u "$MOCK" -K KEY_A,KEY_B -H 'Authorization: Bearer sk-own' <in
+	status_is 1
+	[ ! -s err ]
 }
 
 @test "when all keys rest, requests still go out" {

@@ -94,10 +94,33 @@ static void test_turns(void)
 	keys_free(k);
 }
 
+static void test_set_aside(void)
+{
+	char *error = NULL;
+
+	setenv("KEY_A", "a", 1);
+	setenv("KEY_B", "b", 1);
+	setenv("KEY_C", "c", 1);
+	struct keys *k = keys_new("KEY_A,KEY_B,KEY_C", &error);
+	tap_is(keys_set_aside(k, 1), "KEY_B", "setting a key aside gives its variable's name");
+	tap_ok(keys_set_aside(k, 1) == NULL, "but only once");
+	tap_is(picks(k, 10, 4), "acac", "it is passed over");
+	tap_is(picks(k, INT64_MAX, 4), "acac", "for ever");
+	keys_rest(k, 0, 200);
+	keys_rest(k, 2, 100);
+	tap_is(picks(k, 10, 3), "ccc", "also if all others rest");
+	tap_is(keys_set_aside(k, 2), "KEY_C", "another one");
+	tap_is(picks(k, 10, 3), "aaa", "the one that is left is used, though it rests");
+	tap_ok(keys_set_aside(k, 0) == NULL, "the last one is not set aside");
+	tap_is(picks(k, 300, 3), "aaa", "and goes on being used");
+	keys_free(k);
+}
+
 int main(void)
 {
 	test_environment();
 	test_unfit();
 	test_turns();
+	test_set_aside();
 	return tap_done();
 }
