@@ -86,23 +86,39 @@ static void set_option(void *context, int id, char *argument)
 	}
 }
 
+/* Make the edits that take off a request's lb what would let its answer pass for a stored one,
+ * which took nothing. One that was a result before may have it, or a stranger's. A "miss" is a
+ * store's left half's, for its right half. Returns how many edits there are. */
+static size_t unmark(const struct record *r, struct json_edit *edits)
+{
+	size_t count = 0;
+
+	if (json_equals(record_lb(r, "cache"), "hit"))
+		edits[count++] = (struct json_edit){"cache", {NULL, 0}};
+	if (json_is_set(record_lb(r, "checkpoint")))
+		edits[count++] = (struct json_edit){"checkpoint", {NULL, 0}};
+	return count;
+}
+
 /* Its time has come. */
 static void send_request(struct lbthrottle *t, struct stage *s, const struct record *r,
 			 uint64_t sequence, const struct quota_ticket *ticket)
 {
-	struct json_edit edit = {"throttle", {NULL, 0}};
+	struct json_span line = r->text;
+	struct json_edit edits[3];
+	size_t count = t->wraps || t->file != NULL ? unmark(r, edits) : 0;
 
-	if (t->wraps || t->file == NULL) {
-		stage_forward(s, sequence, r->custom_id, r->text, ticket, sizeof *ticket);
-		return;
+	if (!t->wraps && t->file != NULL) {
+		buf_clear(&t->entry);
+		quota_write_ticket(&t->entry, ticket);
+		edits[count++] = (struct json_edit){"throttle", {t->entry.data, t->entry.length}};
 	}
-	buf_clear(&t->line);
-	buf_clear(&t->entry);
-	quota_write_ticket(&t->entry, ticket);
-	edit.value = (struct json_span){t->entry.data, t->entry.length};
-	record_set(&t->line, r, &edit, 0, &edit, 1);
-	stage_forward(s, sequence, r->custom_id, (struct json_span){t->line.data, t->line.length},
-		      NULL, 0);
+	if (count > 0) {
+		buf_clear(&t->line);
+		record_set(&t->line, r, NULL, 0, edits, count);
+		line = (struct json_span){t->line.data, t->line.length};
+	}
+	stage_forward(s, sequence, r->custom_id, line, ticket, sizeof *ticket);
 }
 
 /* It goes, or asks again, at this time of the wall clock, now being the other. */

@@ -227,6 +227,47 @@ took() {
 	[ "$(lines out)" -eq 20 ]
 }
 
+@test "a request that says of itself that its answer is stored takes its place all the same" {
+	start_mock
+	while read -r marks; do
+		echo "marks: $marks"
+		requests 20 '"max_tokens":5,' | sed "s/}\$/,\"lb\":{$marks}}/" >in
+		began=$(now_ms)
+		call lbthrottle -r 1200 --burst 1 lbcall -u "$MOCK" <in
+		status_is 0
+		took 950
+		holds out '.lb | has("ms") and .cache != "hit" and (has("checkpoint") | not)'
+		began=$(now_ms)
+		timeout 60 lbthrottle -r 1200 --burst 1 -f "state$began" <in | lbcall -u "$MOCK" -c 1 |
+			timeout 60 lbthrottle -f "state$began" >out
+		took 950
+		[ "$(lines out)" -eq 20 ]
+		holds out '.lb | has("ms") and .cache != "hit" and (has("checkpoint") | not)'
+	done <<-'EOT'
+		"cache":"hit"
+		"checkpoint":"logged"
+		"cache":"hit","checkpoint":true,"c\\u0061che":"hit"
+	EOT
+}
+
+@test "nothing else is taken off a request, and a store that it is around may still say so" {
+	# The mark of a store's left half is none of these.
+	cat >in <<-'EOT'
+		{ "body":{}, "custom_id":"a","lb":{"ms":1, "cache":"hit","items":[1.0],"cache":"hit"} }
+		{"body":{},"custom_id":"b","lb":{"cache":"miss","checkpoint":null, "cost":1}}
+		{"body":{},"custom_id":"c"}
+	EOT
+	call lbthrottle -k -r 6000 cat <in
+	status_is 0
+	sed 's/, "cache":"hit"//; s/,"cache":"hit"//' in >want
+	same out want
+	# Then the place is free for the next, or this would take minutes.
+	requests 20 | sed 's/}$/,"lb":{"cache":"hit"}}/' >in
+	call lbthrottle -r 1 jq --unbuffered -c '.lb.cache = "hit" | .response = {status_code: 200, body: {}}' <in
+	status_is 0
+	[ "$(lines out)" -eq 20 ]
+}
+
 @test "2,000 hostile records: outside of lb.throttle no byte changes, on either side" {
 	"$AIDS/hostile" make 7 2000 records segments bodies
 	call lbthrottle -r 10G -t 10G -f state <records
