@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,7 +53,7 @@ int child_start(struct child *c, char *const argv[], int pipe_size)
 {
 	int in[2], out[2];
 
-	*c = (struct child){0, -1, -1};
+	*c = CHILD_NONE;
 	if (pipe2(in, O_CLOEXEC) < 0)
 		return -1;
 	if (pipe2(out, O_CLOEXEC) < 0) {
@@ -77,11 +78,39 @@ int child_start(struct child *c, char *const argv[], int pipe_size)
 	return 0;
 }
 
+/* The other end of the pipe, opened anew: had it been open all the time, writing to a command that
+ * reads no more would not fail. */
+static int open_back(int in)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", in);
+	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
 void child_close_in(struct child *c)
 {
-	if (c->in >= 0)
-		close(c->in);
+	if (c->in < 0)
+		return;
+	c->back = open_back(c->in);
+	close(c->in);
 	c->in = -1;
+}
+
+size_t child_take_back(struct child *c)
+{
+	char bytes[4096];
+	size_t unread = 0;
+	ssize_t n;
+
+	child_close_in(c);
+	if (c->back < 0)
+		return 0;
+	while ((n = read(c->back, bytes, sizeof bytes)) > 0 || (n < 0 && errno == EINTR))
+		unread += n > 0 ? (size_t)n : 0;
+	close(c->back);
+	c->back = -1;
+	return unread;
 }
 
 void child_close_out(struct child *c)

@@ -3,13 +3,18 @@
 #define CHILD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 struct child {
 	pid_t pid; /* 0 when none runs */
 	int in;    /* non-blocking, to its stdin; -1 when closed */
 	int out;   /* non-blocking, from its stdout; -1 when closed */
+	int back;  /* the other end of `in`, once that is closed; -1 if it cannot be had */
 };
+
+/* One that does not run. */
+#define CHILD_NONE ((struct child){0, -1, -1, -1})
 
 /*
  * Start argv (looked up in PATH). pipe_size, if not 0, asks for a smaller or larger pipe to its
@@ -20,6 +25,10 @@ int child_start(struct child *c, char *const argv[], int pipe_size);
 
 /* Close the pipe to its stdin, so that it sees the end of its input. */
 void child_close_in(struct child *c);
+
+/* Once it has ended: how many of the last bytes that were written to its stdin it left unread. They
+ * are taken out, so that nobody reads them any more. 0 where that cannot be known. */
+size_t child_take_back(struct child *c);
 
 /* Close the pipe from its stdout. */
 void child_close_out(struct child *c);

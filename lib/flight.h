@@ -17,7 +17,8 @@ struct flight {
 	struct flight *next; /* in its chain of the table */
 	uint64_t sequence;
 	uint64_t hash;
-	int64_t since;              /* clock_now time when it was given to the command */
+	int64_t since;              /* clock_now time when it was queued for the command */
+	uint64_t end;               /* of its line, in all that was queued, bytes */
 	struct spool_entry request; /* as forwarded, but with its own custom_id */
 	char *own_id; /* when it goes under a made-up id: its own as JSON text, "" for none; else
 			 NULL */

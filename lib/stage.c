@@ -21,7 +21,7 @@ struct stage *stage_new(const struct stage_options *options, const struct stage_
 	s->options = *options;
 	s->jobs = *jobs;
 	s->context = context;
-	s->child = (struct child){0, -1, -1};
+	s->child = CHILD_NONE;
 	s->idle_due = INT64_MAX;
 	line_init(&s->in, STDIN_FILENO, options->max_line);
 	out_init(&s->out, STDOUT_FILENO);

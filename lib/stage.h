@@ -35,7 +35,7 @@ struct stage_flight {
 	const void *note;         /* what stage_forward was given */
 	size_t note_length;
 	bool lost;     /* no answer came: the command died, or was given up */
-	int64_t since; /* clock_now time when the command was given it; 0 if it never was */
+	int64_t since; /* clock_now time when it was given to the command; 0 if that never read it */
 };
 
 struct stage_jobs {

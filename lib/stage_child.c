@@ -34,6 +34,7 @@ int stage_child_start(struct stage *s)
 	    s->options.max_line > (size_t)256 << 20 ? s->options.max_line : (size_t)256 << 20;
 	line_init(&s->from, s->child.out, max);
 	s->answers = 0;
+	s->queued = s->written = 0;
 	return 0;
 }
 
@@ -57,6 +58,8 @@ bool stage_child_ready(struct stage *s)
 /* The stdin of the command is closed for good, by us or because it would not read on. */
 static void close_feed(struct stage *s)
 {
+	if (s->child.in >= 0)
+		s->written = s->queued - out_pending(&s->feed);
 	buf_free(&s->feed.pending);
 	s->feed.sent = 0;
 	child_close_in(&s->child);
@@ -108,6 +111,8 @@ void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custo
 		line = (struct json_span){renamed.data, renamed.length};
 	}
 	out_line(&s->feed, line.at, line.length);
+	s->queued += line.length + 1;
+	f->end = s->queued;
 	buf_free(&renamed);
 	return;
 full:
@@ -120,7 +125,8 @@ full:
 static void settle(struct stage *s, struct flight *f, const struct record *answer)
 {
 	struct buf request = {0};
-	struct stage_flight flight = {.sequence = f->sequence, .since = f->since};
+	bool was_read = answer != NULL || f->end <= s->written;
+	struct stage_flight flight = {.sequence = f->sequence, .since = was_read ? f->since : 0};
 
 	if (spool_get(&f->request, &request) < 0) {
 		msg_warn("temporary file for records in flight: %s", strerror(errno));
@@ -184,9 +190,12 @@ static void handle_answer(struct stage *s, const struct line *line, bool too_lon
 		settle(s, f, &r);
 }
 
+/* The command has ended. What it did not read of its input it cannot have sent. */
 static void lose_all(struct stage *s)
 {
 	struct flight *f;
+
+	s->written -= child_take_back(&s->child);
 	while (!s->fatal && (f = flight_any(s->flights)) != NULL)
 		settle(s, f, NULL);
 }

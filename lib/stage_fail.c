@@ -47,7 +47,9 @@ void stage_lost(struct stage *s, struct stage_flight *flight)
 			    "no object: it cannot carry the custom_id that a command's answer is "
 			    "found by");
 	else if (cancelled)
-		record_fail(&text, &r, "cancelled", "interrupted before an answer came");
+		record_fail(&text, &r, "cancelled",
+			    flight->since > 0 ? "interrupted before an answer came"
+					      : "interrupted before it was sent");
 	else
 		record_fail(&text, &r, "command_died",
 			    "the command ended without answering this record");

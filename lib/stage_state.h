@@ -44,6 +44,8 @@ struct stage {
 	struct out feed;         /* to its stdin */
 	struct line_reader from; /* from its stdout */
 	struct flight_table *flights;
+	uint64_t queued;  /* bytes for it since it was started */
+	uint64_t written; /* ...of which so many were written, once its stdin is closed */
 	uint64_t made_up; /* ids given so far */
 
 	int status; /* the least that the run ends with */

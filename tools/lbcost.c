@@ -29,6 +29,9 @@
  * pipe that is not much. */
 #define PIPE_SIZE 16384
 
+/* What it can do; those from the third on pass nothing on. */
+enum job { PIPES = 1, WRAPS = 2, ESTIMATES = 4, REPORTS = 8, FORGIVES = 16, CHECKS = 32 };
+
 struct lbcost {
 	struct cli_shared shared;
 	struct price_table *prices;
@@ -38,7 +41,8 @@ struct lbcost {
 	struct budget_options budget_options;
 	struct estimate_options estimate_options;
 	const char *plot;
-	bool keep_order, rounds, check, forgive, estimate, report, json;
+	bool keep_order, rounds, json;
+	unsigned asked; /* jobs, bits of enum job, that an option asked for */
 
 	bool wraps;
 	struct ledger *ledger;
@@ -81,6 +85,16 @@ static const struct cli_option options[] = {
     {'k', "keep-order", NULL, "around a command: results in input order"},
 };
 
+static const struct cli_place places[] = {
+    {{'b', BUDGET_JOB, BUDGET_MAX_WAIT, BUDGET_ALERT}, PIPES | WRAPS, "records that pass"},
+    {{'l'}, PIPES | WRAPS | REPORTS | FORGIVES, "records that pass, --report and --forgive"},
+    {{'p', OPT_PRICE}, PIPES | WRAPS | ESTIMATES, "records that pass, and -e"},
+    {{'c', 'r', 't', ESTIMATE_LATENCY, ESTIMATE_OUTPUT}, ESTIMATES, "-e"},
+    {{OPT_JSON}, ESTIMATES | REPORTS, "-e and --report"},
+    {{OPT_PLOT}, REPORTS, "--report"},
+    {{OPT_ROUNDS, 'k'}, WRAPS, "work around a command"},
+};
+
 static void set_option(void *context, int id, char *argument)
 {
 	struct lbcost *t = context;
@@ -98,19 +112,19 @@ static void set_option(void *context, int id, char *argument)
 				   argument);
 		break;
 	case OPT_PRICES_CHECK:
-		t->check = true;
+		t->asked |= CHECKS;
 		break;
 	case OPT_FORGIVE:
-		t->forgive = true;
+		t->asked |= FORGIVES;
 		break;
 	case OPT_ROUNDS:
 		t->rounds = true;
 		break;
 	case 'e':
-		t->estimate = true;
+		t->asked |= ESTIMATES;
 		break;
 	case OPT_REPORT:
-		t->report = true;
+		t->asked |= REPORTS;
 		break;
 	case OPT_JSON:
 		t->json = true;
@@ -206,8 +220,9 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 	else
 		reserved = record_lb(r, "reserved");
 	pricing_result(t->prices, r, request, clock_wall() / CLOCK_SEC, &p);
-	if (flight != NULL && flight->lost && p.kind == PRICING_FREE)
-		p.kind = PRICING_DOUBTFUL;
+	/* What the command never read was not sent; of anything else that it lost nobody knows. */
+	if (flight != NULL && flight->lost)
+		p.kind = flight->since == 0 ? PRICING_FREE : PRICING_DOUBTFUL;
 	buf_clear(&t->text);
 	if (p.model == NULL)
 		pricing_name(&t->text, r, request);
@@ -234,22 +249,6 @@ static int64_t idle(struct stage *s, void *context)
 	return budget_idle(((struct lbcost *)context)->budget, s);
 }
 
-static void check_options(const struct lbcost *t)
-{
-	bool limited = t->ledger_options.budget >= 0;
-
-	if (limited && t->ledger_options.path == NULL && !t->wraps)
-		cli_misuse("-b without a command needs -l LEDGER, here and where results pass");
-	if (limited && t->ledger_options.path == NULL && t->ledger_options.period != LEDGER_EVER)
-		cli_misuse("a budget for a day or a month needs -l LEDGER");
-	if (t->budget_options.alert != NULL && !limited)
-		cli_misuse("--alert is about a share of the budget: -b is missing");
-	if (t->rounds && !t->wraps)
-		cli_misuse("--rounds is for the wrap form, around a command");
-	if (t->keep_order && !t->wraps)
-		cli_misuse("-k is for the wrap form, around a command");
-}
-
 static void load_prices(struct lbcost *t)
 {
 	struct buf problem = {0};
@@ -265,7 +264,7 @@ static void open_all(struct lbcost *t)
 {
 	struct buf problem = {0};
 
-	check_options(t);
+	budget_check(&t->budget_options, &t->ledger_options, t->wraps);
 	load_prices(t);
 	if (t->ledger_options.budget < 0 && t->ledger_options.path == NULL)
 		return;
@@ -276,6 +275,7 @@ static void open_all(struct lbcost *t)
 	t->budget_options.ledger = t->ledger;
 	t->budget_options.shared = t->ledger_options.path != NULL;
 	t->budget_options.passes = !t->wraps;
+	t->budget_options.rounds = t->rounds;
 	t->budget = budget_new(&t->budget_options);
 }
 
@@ -299,33 +299,36 @@ static bool is_left(const struct lbcost *t)
 	return !t->wraps && fstat(STDOUT_FILENO, &out) == 0 && S_ISFIFO(out.st_mode);
 }
 
-/* Is one of the jobs asked for that pass nothing on? */
-static bool is_look(const struct lbcost *t)
+/* Find out what to do, and that the options are of it. */
+static void choose_job(struct lbcost *t)
 {
-	if (t->check + t->forgive + t->estimate + t->report > 1)
+	if ((t->asked & (t->asked - 1)) != 0)
 		cli_misuse("-e, --report, --forgive and --prices-check are one at a time");
-	if (t->plot != NULL && !t->report)
-		cli_misuse("--plot is for --report");
-	if (t->json && !t->report && !t->estimate)
-		cli_misuse("--json is for --report and -e");
-	if (t->check && t->table_count > 0)
+	if (t->asked == CHECKS && t->table_count > 0)
 		cli_misuse("--prices-check wants the table without -p: --prices-check FILE");
-	return t->check || t->forgive || t->estimate || t->report;
+	unsigned job = t->asked != 0 ? t->asked : t->wraps ? WRAPS : PIPES;
+	cli_check_places(places, sizeof places / sizeof *places, job,
+			 job == PIPES       ? "without a command,"
+			 : job == WRAPS     ? "around a command"
+			 : job == ESTIMATES ? "with -e"
+			 : job == REPORTS   ? "with --report"
+			 : job == FORGIVES  ? "with --forgive"
+					    : "with --prices-check");
 }
 
 /* The jobs that pass nothing on. */
 static int look(struct lbcost *t, const char *operand)
 {
 	signal(SIGPIPE, SIG_IGN);
-	if (t->check)
+	if (t->asked == CHECKS)
 		return prices_check(operand);
 	if (operand != NULL)
 		cli_misuse("no command or file is wanted here; -e reads < '%s'", operand);
-	if (t->forgive || t->report) {
-		if (t->ledger_options.path == NULL)
-			cli_misuse("--report and --forgive are for a ledger: -l is missing");
-		return ledger_print_file(t->ledger_options.path, t->forgive, t->json, t->plot);
-	}
+	if (t->asked != ESTIMATES && t->ledger_options.path == NULL)
+		cli_misuse("--report and --forgive are for a ledger: -l is missing");
+	if (t->asked != ESTIMATES)
+		return ledger_print_file(t->ledger_options.path, t->asked == FORGIVES, t->json,
+					 t->plot);
 	load_prices(t);
 	t->estimate_options.max_line = (size_t)t->shared.max_line;
 	t->estimate_options.json = t->json;
@@ -353,7 +356,8 @@ int main(int argc, char **argv)
 
 	int operand = cli_start(argc, argv, &tool, &t, &t.shared);
 	t.wraps = operand < argc;
-	if (is_look(&t)) {
+	choose_job(&t);
+	if (t.asked != 0) {
 		int status = look(&t, argv[operand]);
 		close_all(&t);
 		return status;

@@ -278,7 +278,8 @@ static void settle_line(struct lbthrottle *t, struct stage *s, const struct reco
 	stage_emit(s, sequence, (struct json_span){t->line.data, t->line.length}, record_failed(r));
 }
 
-/* The result job. One that was lost in the command may have been called: it keeps its place. */
+/* The result job. One that was lost in the command, which had read it, may have been called: it
+ * keeps its place. */
 static void on_result(struct stage *s, void *context, const struct record *r, uint64_t sequence,
 		      const struct stage_flight *flight)
 {
@@ -293,7 +294,8 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 	if (flight->lost) {
 		t->dead = true;
 		t->opens = 0;
-	} else if (flight->note_length == sizeof ticket) {
+	}
+	if ((!flight->lost || flight->since == 0) && flight->note_length == sizeof ticket) {
 		now = clock_wall();
 		memcpy(&ticket, flight->note, sizeof ticket);
 		quota_settle(t->quota, &ticket, r, now);

@@ -152,3 +152,31 @@ FAULTS=429:2%,500:1%,503:1%,400:1%,reset:1%,cut:1%,garbage:1%,error200:1%,refuse
 	holds out '.id as $id | .error == null and (.answer | endswith("item \($id)"))'
 	[ "$(jq -r 'select(.path == "/v1/batches" and .method == "POST") | .batch' calls | wc -l)" -eq 2 ]
 }
+
+begun() {
+	[ "$(lines out)" -ge 100 ]
+}
+
+@test "an interrupt: the ledger has what was called, and nothing is in doubt" {
+	start_mock --latency 30ms --log calls
+	export OPENAI_API_KEY=dummy OPENAI_BASE_URL=$MOCK
+	requests 5000 '"max_tokens":20,' | sed 's/"model":"m"/"model":"gpt-4o-mini"/' >in
+	local stack calls
+	for stack in "lbcost -b 5 -l ledger" "lbretry lbcost -b 5 -l ledger lbthrottle -r 1M --burst 100k"; do
+		rm -f ledger
+		: >calls
+		# shellcheck disable=SC2086 # the words of a command
+		setsid $stack lbcall -c 50 <in >out 2>err 3>&- &
+		until_true begun
+		kill -TERM -- "-$!"
+		wait $! || [ $? -eq 3 ]
+		calls=$(lines calls)
+		[ "$calls" -lt 5000 ]
+		[ "$(jq -c 'select(.error == null)' out | wc -l)" -eq "$calls" ]
+		[ "$(jq -r '.error.code // empty' out | sort -u)" = cancelled ]
+		lbcost --report -l ledger >report
+		grep -q "^all" report
+		[ "$(awk '/^all/ { getline; print $2 }' report)" -eq "$calls" ]
+		grep -q '^not settled:  0 requests' report
+	done
+}

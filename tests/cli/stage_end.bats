@@ -246,6 +246,26 @@ gated='echo $$ >child; cat >inside; echo end >ended; read -r go <gate; cat insid
 	grep -q '3 requests may have been billed' err
 }
 
+@test "what a command has left unread of its input was not sent, and counts for nothing" {
+	mkfifo gate
+	records 5 | sed 's|"n":|"model":"m","max_tokens":5,"messages":[],"n":|' >in
+	# A shell takes its lines byte by byte: it has read two, and the start of the third.
+	timeout -k 5 60 lbcost -b 5 -l ledger --price 1,1 \
+		sh -c 'read -r a; read -r b; head -c 9; echo >inside; read -r never <gate' <in >out 2>err 3>&- &
+	pid=$!
+	until_true has_lines 1 inside
+	kill -TERM "$(pgrep -P "$pid" -x lbcost)"
+	kill -INT "$(pgrep -P "$pid" -x lbcost)"
+	finish
+	status_is 3
+	[ "$(codes)" = "5 cancelled" ]
+	each_once
+	[ "$(jq -c '[.lb.ms != null, .error.message]' out | sort | uniq -c | tr -s ' ')" = \
+		' 3 [false,"interrupted before it was sent"]
+ 2 [true,"interrupted before an answer came"]' ]
+	grep -q ' 2 requests may have been billed' err
+}
+
 @test "the second signal ends a command that ignores SIGTERM" {
 	start sh -c 'trap "" TERM INT; echo $$ >child; cat >inside; read -r never <gate'
 	mkfifo gate

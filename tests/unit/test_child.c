@@ -69,6 +69,28 @@ static void test_running(void)
 	tap_ok(c.pid == 0 && c.in == -1 && c.out == -1, "and nothing is open");
 }
 
+static void test_take_back(void)
+{
+	struct child c;
+
+	/* A shell takes its lines byte by byte. */
+	child_start(&c, SH("read -r line; echo; kill -KILL $$"), 0);
+	tap_int(write(c.in, "one\ntwo\nthree\n", 14), 14, "of three lines");
+	tap_is(drain(&c), "\n", "one is read");
+	end_of(&c);
+	if (access("/proc/self/fd", F_OK) == 0)
+		tap_int((long long)child_take_back(&c), 10, "the others can be taken back");
+	tap_int((long long)child_take_back(&c), 0, "once");
+	child_stop(&c);
+	child_start(&c, (char *[]){"cat", NULL}, 0);
+	tap_int(write(c.in, "one\n", 4), 4, "a line");
+	child_close_in(&c);
+	tap_is(drain(&c), "one\n", "that is read");
+	end_of(&c);
+	tap_int((long long)child_take_back(&c), 0, "cannot be taken back");
+	child_stop(&c);
+}
+
 static void test_signals(void)
 {
 	struct child c;
@@ -126,6 +148,7 @@ int main(void)
 	if (chdir(folder != NULL ? folder : "/tmp") < 0)
 		return 1;
 	test_running();
+	test_take_back();
 	test_signals();
 	test_stopping();
 	test_pipe_size();
