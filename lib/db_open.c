@@ -17,10 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Memory for pages of the file, in KiB, and how large the log grows before it is taken over into
- * the file, in pages. */
+/* Memory for pages of the file, in KiB: more than a thousand answers of a cache change, since what
+ * does not fit is written before its time, and then again. How large the log grows before it is
+ * taken over into the file, in pages. */
 #define SETTINGS                                                  \
-	"PRAGMA cache_size=-4096;PRAGMA wal_autocheckpoint=8000;" \
+	"PRAGMA cache_size=-8192;PRAGMA wal_autocheckpoint=8000;" \
 	"PRAGMA trusted_schema=0;PRAGMA cell_size_check=1;"
 
 static bool refuse(struct buf *problem, const char *path, const char *why)

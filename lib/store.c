@@ -31,24 +31,28 @@ static const char schema[] =
 #define OLD "ORDER BY used, place LIMIT (SELECT count(*) / 16 + 1 FROM answers)"
 
 static const char *const sql[SQL_COUNT] = {
-    [SQL_GET] = "SELECT used, sum, response FROM answers JOIN responses USING(place)"
-		" WHERE key = ?1 AND stored >= ?2",
+    /* Not a join, so that responses are opened only if there is one. */
+    [SQL_GET] = "SELECT used, sum,"
+		" (SELECT response FROM responses WHERE responses.place = answers.place)"
+		" FROM answers WHERE key = ?1 AND stored >= ?2",
     [SQL_TIMES] = "SELECT stored FROM answers WHERE key = ?1 AND stored >= ?2",
-    [SQL_PLACE] = "SELECT place FROM answers WHERE key = ?1",
     [SQL_PUT_RESPONSE] = "INSERT INTO responses(response) VALUES(?1)",
-    [SQL_DROP_RESPONSE] = "DELETE FROM responses WHERE place = ?1",
-    [SQL_PUT] = "INSERT OR REPLACE INTO answers(key, place, stored, used, size, sum)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_DROP_RESPONSE] = "DELETE FROM responses WHERE place ="
+			  " (SELECT place FROM answers WHERE key = ?1)",
+    [SQL_PUT] = "INSERT INTO answers(key, place, stored, used, size, sum)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+    [SQL_DROP] = "DELETE FROM answers WHERE key = ?1",
     [SQL_TOUCH] = "UPDATE answers SET used = ?2 WHERE key = ?1",
     [SQL_CLAIM] = "SELECT owner, start, family, since FROM claims WHERE key = ?1",
-    [SQL_PUT_CLAIM] = "INSERT OR REPLACE INTO claims(key, owner, start, family, since)"
-		      " VALUES(?1, ?2, ?3, ?4, ?5)",
+    [SQL_PUT_CLAIM] = "INSERT INTO claims(key, owner, start, family, since)"
+		      " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
     [SQL_DROP_CLAIM] = "DELETE FROM claims WHERE key = ?1",
     [SQL_OWNERS] = "SELECT DISTINCT owner, start, family FROM claims",
     [SQL_DROP_OWNER] = "DELETE FROM claims WHERE owner = ?1 AND start = ?2 AND since <= ?3",
     [SQL_HALVES] = "SELECT process, start FROM halves WHERE family = ?1",
     [SQL_PUT_HALF] = "INSERT OR REPLACE INTO halves(process, start, family) VALUES(?1, ?2, ?3)",
     [SQL_DROP_HALF] = "DELETE FROM halves WHERE process = ?1",
+    [SQL_VERSION] = "PRAGMA data_version",
     [SQL_PAGES] = "PRAGMA page_count",
     [SQL_FREE_PAGES] = "PRAGMA freelist_count",
     [SQL_OLD_RESPONSES] =
@@ -180,6 +184,11 @@ static int64_t read_number(struct store *s, size_t statement)
 	return n;
 }
 
+int64_t store_version(struct store *s)
+{
+	return read_number(s, SQL_VERSION);
+}
+
 /* Forget old answers until so many bytes more fit into what was allowed. */
 static int make_room(struct store *s, int64_t need)
 {
@@ -263,19 +272,17 @@ int store_get(struct store *s, const unsigned char key[STORE_KEY], int64_t oldes
 	return sound ? 1 : db_damaged(s->db, "an answer is not as it was stored");
 }
 
+/* Forget one answer. */
+static int drop(struct store *s, const unsigned char *key)
+{
+	db_set_bytes(s->db, SQL_DROP_RESPONSE, 1, key, STORE_KEY);
+	db_set_bytes(s->db, SQL_DROP, 1, key, STORE_KEY);
+	return db_run(s->db, SQL_DROP_RESPONSE) < 0 ? -1 : db_run(s->db, SQL_DROP);
+}
+
 int store_write(struct store *s, const unsigned char key[STORE_KEY], struct json_span response,
 		int64_t stored, int64_t used)
 {
-	db_set_bytes(s->db, SQL_PLACE, 1, key, STORE_KEY);
-	int found = db_step(s->db, SQL_PLACE);
-	if (found < 0)
-		return -1;
-	if (found > 0) {
-		db_set_integer(s->db, SQL_DROP_RESPONSE, 1, db_integer(s->db, SQL_PLACE, 0));
-		db_reset(s->db, SQL_PLACE);
-		if (db_run(s->db, SQL_DROP_RESPONSE) < 0)
-			return -1;
-	}
 	/* What an answer takes beyond its text is less than this. */
 	if (store_book(s, 2 * (int64_t)response.length + 1024) < 0)
 		return -1;
@@ -288,7 +295,12 @@ int store_write(struct store *s, const unsigned char key[STORE_KEY], struct json
 	db_set_integer(s->db, SQL_PUT, 4, used);
 	db_set_integer(s->db, SQL_PUT, 5, (int64_t)response.length);
 	db_set_integer(s->db, SQL_PUT, 6, store_sum(key, response.at, response.length));
-	return db_run(s->db, SQL_PUT);
+	if (db_run(s->db, SQL_PUT) < 0)
+		return -1;
+	if (db_changes(s->db) > 0)
+		return 0;
+	/* One is there already, which is seldom: it is looked for only now. */
+	return drop(s, key) < 0 ? -1 : db_run(s->db, SQL_PUT);
 }
 
 int store_put(struct store *s, const unsigned char key[STORE_KEY], struct json_span response,

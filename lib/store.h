@@ -60,6 +60,10 @@ int store_begin(struct store *s);
 int store_commit(struct store *s);
 void store_rollback(struct store *s);
 
+/* A number that is another one if a process other than this has written in between. In a group.
+ * Returns -1 after a failure. */
+int64_t store_version(struct store *s);
+
 /* Claim a question. Returns 1; 0 if somebody who is alive has claimed it, this process or another;
  * or -1. In a group. */
 int store_claim(struct store *s, const unsigned char key[STORE_KEY], int64_t now);

@@ -125,10 +125,6 @@ int store_claim(struct store *s, const unsigned char key[STORE_KEY], int64_t now
 {
 	bool held = false;
 
-	if (find_claim(s, key, now, &held) < 0)
-		return -1;
-	if (held)
-		return 0;
 	if (store_book(s, CLAIM_SIZE) < 0)
 		return -1;
 	db_set_bytes(s->db, SQL_PUT_CLAIM, 1, key, STORE_KEY);
@@ -136,7 +132,18 @@ int store_claim(struct store *s, const unsigned char key[STORE_KEY], int64_t now
 	db_set_integer(s->db, SQL_PUT_CLAIM, 3, s->own.start);
 	db_set_integer(s->db, SQL_PUT_CLAIM, 4, s->own.family);
 	db_set_integer(s->db, SQL_PUT_CLAIM, 5, now);
-	return db_run(s->db, SQL_PUT_CLAIM) < 0 ? -1 : 1;
+	if (db_run(s->db, SQL_PUT_CLAIM) < 0)
+		return -1;
+	if (db_changes(s->db) > 0)
+		return 1;
+	/* There is one already, which may not hold any more. */
+	if (find_claim(s, key, now, &held) < 0)
+		return -1;
+	if (held)
+		return 0;
+	if (store_release(s, key) < 0 || db_run(s->db, SQL_PUT_CLAIM) < 0)
+		return -1;
+	return 1;
 }
 
 int store_is_claimed(struct store *s, const unsigned char key[STORE_KEY])

@@ -34,6 +34,7 @@ struct store_flow *store_flow_new(const struct store_flow_options *options)
 	f->options = *options;
 	f->waits = store_waits_new();
 	f->last_kept = &f->kept;
+	f->version = -1;
 	f->began = store_flow_now();
 	return f;
 }
@@ -66,18 +67,13 @@ static bool make_key(struct store_flow *f, const struct record *r, unsigned char
 	return made;
 }
 
-static void on_request(struct stage *s, void *context, const struct record *r, uint64_t sequence,
-		       const void *note, size_t note_length)
+static void look_up(struct store_flow *f, const struct record *r, uint64_t sequence)
 {
-	struct store_flow *f = context;
 	unsigned char key[STORE_KEY];
 	int64_t now = store_flow_now();
 
-	(void)note;
-	(void)note_length;
-	f->stage = s;
 	if (!make_key(f, r, key)) {
-		stage_forward(s, sequence, r->custom_id, r->text, NULL, 0);
+		stage_forward(f->stage, sequence, r->custom_id, r->text, NULL, 0);
 		return;
 	}
 	buf_clear(&f->text);
@@ -93,6 +89,45 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 	} else {
 		store_flow_keep_request(f, r, sequence, key);
 	}
+}
+
+/*
+ * Make the line of a request without the marks of a former answer, which would be taken for our
+ * own, or for those of a cache in the command. A "miss" that goes into a command stays: it is for
+ * the other half of a cache around us. Returns whether there are any.
+ */
+static bool unmark(const struct store_flow *f, const struct record *r, struct buf *line)
+{
+	static const struct json_edit edits[] = {{"cache", {NULL, 0}}, {"key", {NULL, 0}}};
+	struct json_member lb[] = {JSON_MEMBER("cache"), JSON_MEMBER("key")};
+
+	if (f->options.store == NULL || r->kind != RECORD_REQUEST)
+		return false;
+	json_find(r->lb, lb, 2);
+	bool marked = lb[0].value.at != NULL || lb[1].value.at != NULL;
+	if (!marked || (f->options.wraps && json_equals(lb[0].value, "miss")))
+		return false;
+	record_set(line, r, NULL, 0, edits, 2);
+	return true;
+}
+
+static void on_request(struct stage *s, void *context, const struct record *r, uint64_t sequence,
+		       const void *note, size_t note_length)
+{
+	struct store_flow *f = context;
+	struct buf text = {0};
+	struct record own;
+
+	(void)note;
+	(void)note_length;
+	f->stage = s;
+	if (r->lb.at != NULL && unmark(f, r, &text)) {
+		struct line line = {text.data, text.length, r->number, text.length};
+		record_parse(&own, &line, false);
+		r = &own;
+	}
+	look_up(f, r, sequence);
+	buf_free(&text);
 }
 
 /* The key that a result was asked under, if this cache is to do something about it. */

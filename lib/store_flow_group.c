@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A group is written when this much has gathered. */
+/* A group is written when this much has gathered: so many requests, or results, or bytes. */
 #define GROUP_RECORDS 1024
-#define GROUP_BYTES   ((size_t)1024 * 1024)
+#define GROUP_BYTES   ((size_t)2 << 20)
 
 enum fate {
 	UNDECIDED,
@@ -22,7 +22,8 @@ enum fate {
 struct store_kept {
 	struct store_kept *next;
 	uint64_t sequence;
-	bool result, good;
+	bool result, good; /* good: an answer to be stored */
+	bool looked_up;    /* in vain, since the group before was written */
 	enum fate fate;
 	unsigned char key[STORE_KEY];
 	struct buf response; /* the answer that was found */
@@ -41,21 +42,22 @@ static struct store_kept *keep(struct store_flow *f, const struct record *r, uin
 	record_move(&k->record, k->text);
 	*f->last_kept = k;
 	f->last_kept = &k->next;
-	f->kept_count++;
 	f->kept_bytes += r->text.length;
 	return k;
 }
 
 static void flush_if_full(struct store_flow *f)
 {
-	if (f->kept_count >= GROUP_RECORDS || f->kept_bytes >= GROUP_BYTES)
+	if (f->kept_requests >= GROUP_RECORDS || f->kept_results >= GROUP_RECORDS ||
+	    f->kept_bytes >= GROUP_BYTES)
 		store_flow_flush(f);
 }
 
 void store_flow_keep_request(struct store_flow *f, const struct record *r, uint64_t sequence,
 			     const unsigned char *key)
 {
-	keep(f, r, sequence, key);
+	keep(f, r, sequence, key)->looked_up = true;
+	f->kept_requests++;
 	flush_if_full(f);
 }
 
@@ -66,6 +68,7 @@ void store_flow_keep_result(struct store_flow *f, const struct record *r, uint64
 
 	k->result = true;
 	k->good = good;
+	f->kept_results++;
 	flush_if_full(f);
 }
 
@@ -75,7 +78,7 @@ static struct store_kept *take_kept(struct store_flow *f)
 
 	f->kept = NULL;
 	f->last_kept = &f->kept;
-	f->kept_count = f->kept_bytes = 0;
+	f->kept_requests = f->kept_results = f->kept_bytes = 0;
 	return list;
 }
 
@@ -142,6 +145,12 @@ static int was_asked(const struct store_flow *f, const struct store_kept *k)
 	return same;
 }
 
+/* Has the group answered this question? It says so of a few others as well. */
+static bool *answered(struct store_flow *f, const unsigned char *key)
+{
+	return &f->answered[hash_number(key) % STORE_FLOW_ANSWERED];
+}
+
 /* Decide what becomes of a result, in a group. Returns 0 or -1. */
 static int decide_result(struct store_flow *f, struct store_kept *k, int64_t now)
 {
@@ -149,8 +158,10 @@ static int decide_result(struct store_flow *f, struct store_kept *k, int64_t now
 	int asked = k->good ? was_asked(f, k) : 0;
 
 	k->fate = asked > 0 ? STORED : NOT_STORED;
-	if (asked > 0)
+	if (asked > 0) {
+		*answered(f, k->key) = true;
 		return store_put(store, k->key, k->record.response, now);
+	}
 	return asked < 0 ? -1 : store_release(store, k->key);
 }
 
@@ -159,8 +170,11 @@ static int decide_request(struct store_flow *f, struct store_kept *k, int64_t no
 {
 	struct store *store = f->options.store;
 	int64_t oldest = store_flow_oldest(f, now);
-	int found = store_get(store, k->key, oldest, now, &k->response);
+	int found = 0;
 
+	/* What was looked up in vain need not be again, unless somebody has stored it since. */
+	if (!k->looked_up || f->others_wrote || *answered(f, k->key))
+		found = store_get(store, k->key, oldest, now, &k->response);
 	if (found < 0)
 		return -1;
 	if (found > 0) {
@@ -174,15 +188,29 @@ static int decide_request(struct store_flow *f, struct store_kept *k, int64_t no
 	return claimed < 0 ? -1 : 0;
 }
 
+/*
+ * Notice whether other processes have written since the group before, in a group. What is kept was
+ * looked up after that one: if nobody has, only answers of this group can be news. Returns 0 or -1.
+ */
+static int note_version(struct store_flow *f)
+{
+	int64_t version = store_version(f->options.store);
+
+	f->others_wrote = version != f->version;
+	f->version = version;
+	return version < 0 ? -1 : 0;
+}
+
 /* Decide about all of them; or about the results, if nothing can be asked any more. */
 static int decide_all(struct store_flow *f, struct store_kept *list, bool results_only)
 {
 	struct store *store = f->options.store;
 	int64_t now = store_flow_now();
-	int result = store_begin(store);
 
-	if (result < 0)
+	if (store_begin(store) < 0)
 		return -1;
+	int result = note_version(f);
+	memset(f->answered, 0, sizeof f->answered);
 	for (struct store_kept *k = list; result == 0 && k != NULL; k = k->next) {
 		if (k->result)
 			result = decide_result(f, k, now);

@@ -9,12 +9,18 @@
 
 struct store_kept;
 
+/* Questions that a group has answered are noted by some bits of their keys. */
+#define STORE_FLOW_ANSWERED (1 << 14)
+
 struct store_flow {
 	struct store_flow_options options;
 	struct stage *stage;
 	struct store_waits *waits;
 	struct store_kept *kept, **last_kept; /* for the next group */
-	size_t kept_count, kept_bytes;
+	size_t kept_requests, kept_results, kept_bytes;
+	int64_t version;   /* of the store, as of the group before */
+	bool others_wrote; /* since then */
+	bool answered[STORE_FLOW_ANSWERED];
 	bool flushing, finished, broken, warned;
 	int64_t began;     /* ms since 1970 */
 	int64_t next_look; /* clock_now time */
@@ -25,8 +31,8 @@ struct store_flow {
 int64_t store_flow_now(void);
 int64_t store_flow_oldest(const struct store_flow *f, int64_t now);
 
-/* Keep a request back, or a result that is a good answer or not, until the next group is written.
- */
+/* Keep a request back, for which no answer has just been found, or a result that is a good answer
+ * or not, until the next group is written. */
 void store_flow_keep_request(struct store_flow *f, const struct record *r, uint64_t sequence,
 			     const unsigned char *key);
 void store_flow_keep_result(struct store_flow *f, const struct record *r, uint64_t sequence,

@@ -67,15 +67,33 @@ static bool is_whole(struct json_span body, struct buf *text)
 	return code == NULL || (strcmp(code, "no_answer") == 0 && is_call(body));
 }
 
+/* Is the choice plain text that ended by itself, as most are? So is_whole would find as well, but
+ * with several looks at all of the text. */
+static bool is_plain(struct json_span choice)
+{
+	struct json_member parts[] = {JSON_MEMBER("finish_reason"), JSON_MEMBER("message")};
+	struct json_member message[] = {JSON_MEMBER("content"), JSON_MEMBER("refusal"),
+					JSON_MEMBER("tool_calls"), JSON_MEMBER("function_call")};
+
+	json_find(choice, parts, 2);
+	json_find(parts[1].value, message, 4);
+	return json_equals(parts[0].value, "stop") && json_type(message[0].value) == JSON_STRING &&
+	       !json_is_set(message[1].value) && !json_is_set(message[2].value) &&
+	       !json_is_set(message[3].value);
+}
+
 /* Is each of the choices whole? provider_answer looks at the first of a body only. */
 static bool all_whole(struct json_span choices, struct buf *text)
 {
 	struct json_iter it = json_iter(choices);
 	struct json_span choice;
 	struct buf one = {0};
-	bool good = json_count(choices) > 0;
+	size_t count = 0;
+	bool good = true;
 
-	while (good && json_next(&it, NULL, &choice)) {
+	for (; good && json_next(&it, NULL, &choice); count++) {
+		if (is_plain(choice))
+			continue;
 		buf_clear(&one);
 		buf_adds(&one, "{\"choices\":[");
 		buf_add(&one, choice.at, choice.length);
@@ -83,7 +101,7 @@ static bool all_whole(struct json_span choices, struct buf *text)
 		good = is_whole((struct json_span){one.data, one.length}, text);
 	}
 	buf_free(&one);
-	return good;
+	return good && count > 0;
 }
 
 /* A walk over the body costs more than what is done about what is found. */

@@ -80,6 +80,7 @@ bool store_key_make(const struct store_key_rule *rule, const struct record *r,
 	struct buf text = {0};
 	bool made = true;
 
+	buf_reserve(&text, r->body.length + 256);
 	/* The members stand in their canonical order, whichever of them there are. */
 	buf_addc(&text, '{');
 	if (rule->namespace == NULL) {

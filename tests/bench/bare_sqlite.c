@@ -21,7 +21,7 @@
 /* Answers to a transaction, as many as lbcache has in one. */
 #define GROUP 1024
 
-#define SETTINGS "PRAGMA cache_size=-4096;PRAGMA wal_autocheckpoint=8000;"
+#define SETTINGS "PRAGMA cache_size=-8192;PRAGMA wal_autocheckpoint=8000;"
 
 struct answer {
 	void *key, *text;

@@ -195,6 +195,8 @@ answers_fit() {
 	[ "$(calls)" -eq 6 ]
 	[ "$(marks out)" = "3 stored" ]
 	[ "$(lbcache --stats a.db | jq .answers)" -eq 3 ]
+	# Of those that were replaced nothing is left.
+	[ "$(python3 -c 'import sqlite3; print(sqlite3.connect("a.db").execute("SELECT count(*) FROM responses").fetchone()[0])')" -eq 3 ]
 }
 
 @test "--refresh asks anew, once for each question" {
@@ -318,6 +320,108 @@ wakings() {
 
 has_woken() {
 	[ "$(wakings "$1")" -ge "$2" ]
+}
+
+# hold_lock: keep others from writing to a.db until the file go is there. Then, if the file answer.json is there,
+# store in it what lbcache --export wrote there, as another process would.
+hold_lock() {
+	timeout 60 python3 - <<-'EOT' 3>&- &
+		import hashlib, json, os, sqlite3, time
+		db = sqlite3.connect("a.db", isolation_level=None, timeout=30)
+		db.execute("BEGIN IMMEDIATE")
+		open("locked", "w").close()
+		while not os.path.exists("go"):
+		    time.sleep(0.005)
+		if os.path.exists("answer.json"):
+		    text = open("answer.json").read().rstrip()
+		    answer = json.loads(text)
+		    response = text[text.index('"response":') + 11:-1]
+		    key = bytes.fromhex(answer["key"])
+		    total = int.from_bytes(hashlib.sha256(response.encode()).digest()[:8], "big") ^ int.from_bytes(key[:8], "big")
+		    place = db.execute("INSERT INTO responses(response) VALUES(?)", (response,)).lastrowid
+		    db.execute("INSERT INTO answers VALUES(?,?,?,?,?,?)", (key, place, answer["stored"], answer["used"],
+		        len(response), total - (total >> 63 << 64)))
+		db.execute("COMMIT")
+	EOT
+	until_true test -e locked
+}
+
+# start_open: an lbcache around ./answer whose input is descriptor 8, and what comes out in the file out; it has
+# written a group already, by which it knows what others write. Its process id is in waiting.
+start_open() {
+	mkfifo open
+	timeout 60 lbcache a.db ./answer <open >out 2>err 3>&- &
+	waiting=$!
+	exec 8>open
+	requests 1 | jq -c '.body.messages[0].content = "first"' >&8
+	until_true test -s out
+}
+
+# Wait until the process has been waiting for a lock for a while, which it looks at again and again.
+until_locked_out() {
+	local before
+	before=$(wakings "$waiting")
+	until_true has_woken "$waiting" $((before + 10))
+}
+
+@test "an answer that another process stores just before the question is claimed: it is served, nothing is asked" {
+	make_answer
+	requests 2 >in
+	tail -n 1 in | lbcache b.db ./answer >/dev/null
+	lbcache --export b.db >answer.json
+	rm asked
+	start_open
+	hold_lock
+	tail -n 1 in >&8
+	until_locked_out
+	touch go
+	exec 8>&-
+	wait "$waiting"
+	answers_fit
+	[ "$(marks out)" = "1 hit 1 stored" ]
+	[ "$(cat asked)" = first ]
+}
+
+@test "a question that comes right behind its answer, to be stored with it, is not asked" {
+	make_answer
+	# So many first that what follows is in a group of its own, with a group before it.
+	requests 1026 >in
+	tail -n 1 in | lbcache b.db ./answer | jq -c '.lb.cache = "miss"' >result
+	rm asked
+	(head -n 1024 in; cat result; jq -c '.custom_id = "again"' result | jq -c 'del(.lb, .response, .error, .id)') >both
+	call lbcache a.db <both
+	[ "$(marks out)" = "1 hit 1024 miss 1 stored" ]
+	jq -c 'select(.lb.cache == "hit")' out >hit
+	answers_fit hit
+	[ "$(jq -r .custom_id hit)" = again ]
+}
+
+@test "marks that a request brings along from a former answer are taken for nobody's" {
+	make_answer
+	requests 3 >in
+	local old key=0123456789abcdef
+	key=$key$key$key$key
+	for old in hit stored; do
+		jq -c --arg old $old --arg key $key '.lb = {items: [1], cache: $old, key: $key, ms: 5}' in >marked
+		rm -f a.db* b.db*
+		call lbcache a.db ./answer <marked
+		[ "$(marks out)" = "3 stored" ]
+		holds out '.lb.items == [1] and .lb.ms == 5 and .lb.key != "'$key'"'
+		# What has no key is not cached, and says so.
+		call lbcache --key empty b.db ./answer <marked
+		[ "$(marks out)" = "3 none" ]
+		holds out '.lb == {"items": [1], "ms": 5}'
+	done
+	# Nor does the other half believe them, though somebody asks the question of that key.
+	jq -c '.lb = {cache: "miss", key: "'$key'"}' in >marked
+	lbcache --key empty c.db <marked >passed
+	holds passed '.lb == {}'
+	# Around a command "miss" is of a half outside.
+	call lbcache --key empty c.db ./answer <marked
+	holds out '.lb == {"cache": "miss", "key": "'$key'"}'
+	# With no file there is nothing that could be taken for anything.
+	call lbcache --read-only none.db <marked
+	same marked out
 }
 
 @test "commands that answer only at the end of their input, each waiting for the other: no deadlock" {

@@ -79,6 +79,35 @@ static void test_rest(void)
 	store_close(b);
 }
 
+/* The version, as a group sees it. */
+static int64_t version_of(struct store *s)
+{
+	store_begin(s);
+	int64_t version = store_version(s);
+	store_commit(s);
+	return version;
+}
+
+static void test_version(void)
+{
+	remove_all();
+	struct store *a = open_store(&usual, 1000), *b = open_store(&usual, 1000);
+	int64_t first = version_of(a);
+	tap_ok(first >= 0, "a version");
+	put(a, 1, "{}", 1000);
+	tap_int(version_of(a), first, "stays when this process has written");
+	put(b, 2, "{}", 1000);
+	int64_t second = version_of(a);
+	tap_ok(second != first, "is another one when another has");
+	tap_int(version_of(a), second, "...once");
+	put(b, 3, "{}", 1000);
+	finds(a, 3, 0, 1000, "{}", "what another has written is read");
+	put(a, 4, "{}", 1000);
+	tap_ok(version_of(a) != second, "...and it is another one all the same");
+	store_close(a);
+	store_close(b);
+}
+
 static void test_damage(void)
 {
 	char *data = mem_zero(1, 1 << 20);
@@ -235,6 +264,7 @@ int main(void)
 		abort();
 	test_answers();
 	test_rest();
+	test_version();
 	test_damage();
 	test_max_size();
 	test_purge();

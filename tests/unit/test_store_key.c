@@ -46,6 +46,13 @@ static void test_good(void)
 	    {false, "{\"choices\":[" TEXT("stop") "," TEXT("length") "]}"},
 	    {false, "{\"choices\":[" CHOICE("stop", "{\"content\":null,\"refusal\":\"no\"}") "]}"},
 	    {false, "{\"choices\":[" CHOICE("stop", "{\"content\":null}") "]}"},
+	    {false, "{\"choices\":[" TEXT("stop") "," CHOICE("stop", "{\"content\":\"a\","
+								     "\"refusal\":\"no\"}") "]}"},
+	    {true, "{\"choices\":[" CHOICE("stop", "{\"content\":\"a\",\"refusal\":null,"
+						   "\"tool_calls\":[]}") "]}"},
+	    {true, "{\"choices\":[" CHOICE("stop", "{\"content\":\"\",\"tool_calls\":[{}]}") "]}"},
+	    {false, "{\"choices\":[" TEXT("stop") ",{\"finish_reason\":\"stop\"}]}"},
+	    {false, "{\"choices\":[" TEXT("stop") ",1]}"},
 	    {true,
 	     "{\"choices\":[" CHOICE("tool_calls", "{\"content\":null,\"tool_calls\":[{}]}") "]}"},
 	    {false,
