@@ -76,12 +76,6 @@ struct batch *batch_new(struct batch_list *l, const struct errand *e, const char
 	return b;
 }
 
-/* Does it meet this fault of the first N? */
-static bool strikes(struct batch_list *l, enum batch_fault fault)
-{
-	return l->faults_left[fault] > 0 && l->faults_left[fault]-- > 0;
-}
-
 /* The items are done in an order that is not theirs in the input: from the last one on, in steps
  * that come by each of them. */
 static size_t find_stride(size_t count)
@@ -107,11 +101,11 @@ void batch_add(struct batch_list *l, struct batch *b)
 		b->stride = find_stride(b->count);
 		b->next = b->count - 1;
 	}
-	if (strikes(l, BATCH_FAULT_CANCEL))
+	if (batch_fault_strikes(l->faults_left, BATCH_FAULT_CANCEL))
 		b->fate = BATCH_TO_CANCEL;
-	else if (strikes(l, BATCH_FAULT_EXPIRE))
+	else if (batch_fault_strikes(l->faults_left, BATCH_FAULT_EXPIRE))
 		b->fate = BATCH_TO_EXPIRE;
-	else if (strikes(l, BATCH_FAULT_VANISH))
+	else if (batch_fault_strikes(l->faults_left, BATCH_FAULT_VANISH))
 		b->fate = BATCH_TO_VANISH;
 	if (l->count == l->capacity) {
 		l->capacity = l->capacity > 0 ? l->capacity * 2 : 16;
@@ -189,13 +183,20 @@ static bool run_until(struct batch_list *l, struct batch *b, size_t done, enum b
 static int64_t step_validating(struct batch_list *l, struct batch *b, int64_t time, int64_t stop)
 {
 	int64_t due = b->created + l->options->duration / 10;
+	bool expires = b->expires < due;
 
 	while (!batch_openai_check(l, b, STRIDE))
 		if (clock_now() >= stop)
 			return time;
+	if (expires)
+		due = b->expires;
 	if (time < due)
 		return due;
 	seen_free(&b->ids);
+	if (expires) {
+		end_with(b, BATCH_EXPIRED, time);
+		return time;
+	}
 	batch_openai_admit(l, b);
 	if (b->error_count > 0) {
 		finish(b, BATCH_FAILED, time);
@@ -239,6 +240,8 @@ static int64_t step_ending(struct batch_list *l, struct batch *b, int64_t time, 
 		return time;
 	if (time < due)
 		return due;
+	blob_rest(b->output);
+	blob_rest(b->failures);
 	if (!b->anthropic)
 		batch_openai_file(l, b, time);
 	finish(b, b->ending, time);
@@ -273,30 +276,4 @@ int64_t batch_work(struct batch_list *l, int64_t time)
 			next = due;
 	}
 	return next;
-}
-
-/* Is this a call that makes a batch? */
-static bool creates(enum api api)
-{
-	return api == API_BATCH_CREATE || api == API_MESSAGE_BATCH_CREATE;
-}
-
-void batch_answer(struct batch_list *l, struct errand *e)
-{
-	enum api api = e->call->route.api;
-	bool create = creates(api);
-
-	if (create && strikes(l, BATCH_FAULT_CREATE_BEFORE)) {
-		errand_fault(e, batch_fault_name(BATCH_FAULT_CREATE_BEFORE));
-		e->reply->way = OUTCOME_RESET;
-		return;
-	}
-	if (api_is_anthropic(api))
-		batch_messages_answer(l, e);
-	else
-		batch_openai_answer(l, e);
-	if (create && e->reply->status == 200 && strikes(l, BATCH_FAULT_CREATE_AFTER)) {
-		errand_fault(e, batch_fault_name(BATCH_FAULT_CREATE_AFTER));
-		e->reply->way = OUTCOME_RESET;
-	}
 }

@@ -133,7 +133,7 @@ void batch_start(struct batch_list *l, uint64_t seed);
 
 void batch_free(struct batch_list *l);
 
-/* Answer a call to one of the endpoints for batches. */
+/* Answer a call to one of the endpoints for batches. In batch_answer. */
 void batch_answer(struct batch_list *l, struct errand *e);
 
 /* Work for a slice of time, of milliseconds, on batches whose time has come. time is the provider's
@@ -141,7 +141,19 @@ void batch_answer(struct batch_list *l, struct errand *e);
  * INT64_MAX if nothing is left. */
 int64_t batch_work(struct batch_list *l, int64_t time);
 
-/* The rest is for batch_openai and batch_messages. */
+/* The rest is for the other files of batch. */
+
+/* What a provider has of its own in how calls are answered. */
+struct batch_provider {
+	int64_t page;     /* how many a page of a list may have */
+	const char *list; /* how a list begins, up to its first batch */
+	/* Make a batch, or say what is wrong with the call. */
+	void (*create)(struct batch_list *l, struct errand *e);
+	/* Append what a batch looks like to the one who calls. */
+	void (*add_object)(struct buf *out, const struct errand *e, const struct batch *b);
+	/* Answer that a batch which has ended cannot be cancelled. */
+	void (*refuse_cancel)(struct errand *e, const struct batch *b);
+};
 
 /* A new batch, in a state, of a call; input is shared. It is in the list when batch_add has been
  * called; until then batch_drop frees it. */
@@ -153,20 +165,11 @@ void batch_drop(struct batch *b);
 /* Add an item. */
 void batch_item(struct batch *b, uint64_t offset, uint64_t length);
 
-/* The batch that a call names; NULL after an answer that there is none. A look-up of the batch
- * itself can meet the faults of one. */
-struct batch *batch_find(struct batch_list *l, struct errand *e);
-
 /* Has it ended? */
 bool batch_ended(const struct batch *b);
 
 /* Stop it: it will be BATCH_CANCELLED. It has not ended. */
 void batch_cancel(struct batch *b, int64_t time);
-
-/* The page of a list, newest first, that a call asks for, of its provider's batches, at most most
- * of them. Returns how many, with their indices in *members, which the caller frees, and whether
- * there are more; or -1 after an answer that the query makes no sense. */
-int batch_page(struct batch_list *l, struct errand *e, int64_t most, size_t **members, bool *more);
 
 /* Do the next item of a batch: BATCH_SUCCEEDED, or whatever else comes of it. With BATCH_LATE or
  * BATCH_CALLED_OFF it is not done any more, and its results say so. In batch_run. */

@@ -43,3 +43,8 @@ const char *batch_fault_parse(struct batch_fault_plan *plan, const char *value)
 {
 	return fault_each(value, add_entry, plan);
 }
+
+bool batch_fault_strikes(int64_t left[BATCH_FAULT_COUNTS], enum batch_fault fault)
+{
+	return left[fault] > 0 && left[fault]-- > 0;
+}

@@ -19,6 +19,7 @@
 
 #include "fault.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum batch_fault {
@@ -45,5 +46,8 @@ const char *batch_fault_parse(struct batch_fault_plan *plan, const char *value);
 
 /* The name of one that takes a number. */
 const char *batch_fault_name(enum batch_fault fault);
+
+/* Does it hit one of those that are left? If so, one fewer is. */
+bool batch_fault_strikes(int64_t left[BATCH_FAULT_COUNTS], enum batch_fault fault);
 
 #endif

@@ -11,8 +11,8 @@
 
 #define REQUESTS_MAX 100000
 #define BYTES_MAX    ((int64_t)256 << 20)
-#define LIST_MAX     1000
 #define ID_MAX       64
+#define KEPT         (INT64_C(29) * 86400 * CLOCK_SEC) /* results, from a batch's creation on */
 
 /* Append ,"name":"RFC 3339 time" or null where the time, in unix ns, is 0. */
 static void add_time(struct buf *out, const char *name, int64_t time)
@@ -26,10 +26,27 @@ static void add_time(struct buf *out, const char *name, int64_t time)
 	errand_string(out, name, text);
 }
 
+/* When the results went away, in unix ns; 0: they have not. */
+static int64_t archived_at(const struct batch *b, int64_t time)
+{
+	return batch_ended(b) && time - b->created >= KEPT ? b->created + KEPT : 0;
+}
+
+/* Append ,"results_url":"..." below the address that the caller knows, or null. */
+static void add_url(struct buf *out, const struct errand *e, const struct batch *b)
+{
+	const char *host = e->call->host != NULL ? e->call->host : "localhost";
+	struct buf url = {0};
+
+	if (batch_ended(b) && b->unready == 0 && archived_at(b, e->time) == 0)
+		buf_addf(&url, "http://%s/v1/messages/batches/%s/results", host, b->id);
+	errand_string(out, "results_url", buf_string(&url));
+	buf_free(&url);
+}
+
 static void add_object(struct buf *out, const struct errand *e, const struct batch *b)
 {
 	bool ended = batch_ended(b);
-	const char *host = e->call->host;
 
 	buf_addf(out,
 		 "{\"id\":\"%s\",\"type\":\"message_batch\",\"processing_status\":\"%s\","
@@ -48,16 +65,9 @@ static void add_object(struct buf *out, const struct errand *e, const struct bat
 	add_time(out, "created_at", b->created);
 	add_time(out, "expires_at", b->expires);
 	add_time(out, "ended_at", ended ? b->at[b->state] : 0);
-	add_time(out, "archived_at", 0);
+	add_time(out, "archived_at", archived_at(b, e->time));
 	add_time(out, "cancel_initiated_at", b->at[BATCH_CANCELLING]);
-	buf_adds(out, ",\"results_url\":");
-	if (ended && b->unready == 0) {
-		buf_adds(out, "\"http://");
-		buf_adds(out, host != NULL ? host : "localhost");
-		buf_addf(out, "/v1/messages/batches/%s/results\"", b->id);
-	} else {
-		buf_adds(out, "null");
-	}
+	add_url(out, e, b);
 	buf_addc(out, '}');
 }
 
@@ -149,31 +159,23 @@ static void create(struct batch_list *l, struct errand *e)
 	add_object(&e->reply->body, e, b);
 }
 
-static void list(struct batch_list *l, struct errand *e)
+static void refuse_cancel(struct errand *e, const struct batch *b)
 {
-	struct buf *out = &e->reply->body;
-	size_t *members = NULL;
-	bool more;
-	int count = batch_page(l, e, LIST_MAX, &members, &more);
-
-	if (count < 0)
-		return;
-	buf_adds(out, "{\"data\":[");
-	for (int i = 0; i < count; i++) {
-		if (i > 0)
-			buf_addc(out, ',');
-		add_object(out, e, l->batches[members[i]]);
-	}
-	buf_addf(out, "],\"has_more\":%s", more ? "true" : "false");
-	errand_string(out, "first_id", count > 0 ? l->batches[members[0]]->id : "");
-	errand_string(out, "last_id", count > 0 ? l->batches[members[count - 1]]->id : "");
-	buf_addc(out, '}');
-	free(members);
+	errand_complain(e, 400, NULL, "Batch %s cannot be canceled because it has already ended.",
+			b->id);
 }
 
-static void send_results(struct errand *e, struct batch *b)
+const struct batch_provider batch_messages = {
+    .page = 1000,
+    .list = "{\"data\":[",
+    .create = create,
+    .add_object = add_object,
+    .refuse_cancel = refuse_cancel,
+};
+
+void batch_messages_results(struct errand *e, const struct batch *b)
 {
-	if (!batch_ended(b)) {
+	if (!batch_ended(b) || archived_at(b, e->time) != 0) {
 		errand_complain(e, 404, NULL,
 				"Batch '%s' has no available results. The batch may not have ended "
 				"or results have expired.",
@@ -183,40 +185,6 @@ static void send_results(struct errand *e, struct batch *b)
 	e->reply->content_type = "application/x-jsonl";
 	if (b->output != NULL)
 		outcome_blob(e->reply, b->output, 0, blob_length(b->output));
-}
-
-void batch_messages_answer(struct batch_list *l, struct errand *e)
-{
-	enum api api = e->call->route.api;
-
-	if (api == API_MESSAGE_BATCH_CREATE) {
-		create(l, e);
-		return;
-	}
-	if (api == API_MESSAGE_BATCH_LIST) {
-		list(l, e);
-		return;
-	}
-	struct batch *b = batch_find(l, e);
-	if (b == NULL)
-		return;
-	if (api == API_MESSAGE_BATCH_RESULTS) {
-		send_results(e, b);
-		return;
-	}
-	if (api == API_MESSAGE_BATCH_CANCEL) {
-		if (batch_ended(b)) {
-			errand_complain(e, 400, NULL,
-					"Batch %s cannot be canceled because it has already ended.",
-					b->id);
-			return;
-		}
-		if (b->state != BATCH_CANCELLING)
-			batch_cancel(b, e->time);
-	}
-	add_object(&e->reply->body, e, b);
-	if (api == API_MESSAGE_BATCH && batch_ended(b) && b->unready > 0)
-		b->unready--;
 }
 
 void batch_messages_read(const struct batch *b, size_t item, struct json_span *custom,

@@ -13,8 +13,10 @@
 
 struct outcome;
 
-/* Answer a call to one of the endpoints. */
-void batch_messages_answer(struct batch_list *l, struct errand *e);
+extern const struct batch_provider batch_messages;
+
+/* Answer a call for a batch's results. */
+void batch_messages_results(struct errand *e, const struct batch *b);
 
 /* A request of the input; it is known to be good. */
 void batch_messages_read(const struct batch *b, size_t item, struct json_span *custom,

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_MAX     100
 #define METADATA_MAX 16
 
 static const char *const states[BATCH_STATES] = {
@@ -46,10 +45,11 @@ static void add_counts(struct buf *out, const struct batch *b)
 		 b->prompt_tokens, b->completion_tokens, b->prompt_tokens + b->completion_tokens);
 }
 
-static void add_object(struct buf *out, const struct batch *b)
+static void add_object(struct buf *out, const struct errand *e, const struct batch *b)
 {
 	bool ready = b->unready == 0;
 
+	(void)e;
 	buf_addf(out, "{\"id\":\"%s\",\"object\":\"batch\",\"endpoint\":\"%s\"", b->id,
 		 api_path(b->api));
 	add_json(out, "model", &b->model);
@@ -101,8 +101,21 @@ static void take_string(char *out, size_t size, struct json_span value)
 	buf_free(&text);
 }
 
-/* Is it null or an object of at most 16 strings, with keys of up to 64 bytes and values of up to
- * 512? */
+/* Has the string more characters than this? */
+static bool is_longer(struct json_span string, size_t most)
+{
+	struct buf text = {0};
+	size_t characters = 0;
+
+	json_unescape(&text, string);
+	for (size_t i = 0; i < text.length; i++)
+		characters += ((unsigned char)text.data[i] & 0xc0) != 0x80;
+	buf_free(&text);
+	return characters > most;
+}
+
+/* Is it null or an object of at most 16 strings, with keys of up to 64 characters and values of up
+ * to 512? */
 static bool is_metadata(struct json_span value)
 {
 	struct json_span key, text;
@@ -112,7 +125,7 @@ static bool is_metadata(struct json_span value)
 	if (json_type(value) != JSON_OBJECT || json_count(value) > METADATA_MAX)
 		return false;
 	for (struct json_iter it = json_iter(value); json_next(&it, &key, &text);)
-		if (json_type(text) != JSON_STRING || key.length > 66 || text.length > 514)
+		if (json_type(text) != JSON_STRING || is_longer(key, 64) || is_longer(text, 512))
 			return false;
 	return true;
 }
@@ -151,9 +164,8 @@ static bool read_creation(struct batch_list *l, struct errand *e, struct creatio
 				"Expected an object of at most 16 strings, of at most 512 "
 				"characters under keys of at most 64.");
 	take_string(c->file_id, sizeof c->file_id, c->members[INPUT_FILE].value);
-	c->file = e->reply->status == 200
-		      ? files_find(l->files, c->file_id, strlen(c->file_id), e->time)
-		      : NULL;
+	c->file = e->reply->status == 200 ? files_find(l->files, e, c->file_id, strlen(c->file_id))
+					  : NULL;
 	if (e->reply->status != 200)
 		return false;
 	if (c->file == NULL)
@@ -199,59 +211,21 @@ static void create(struct batch_list *l, struct errand *e)
 	memcpy(e->file, b->input_file, sizeof e->file);
 	e->requests = (int64_t)b->count;
 	e->metadata = (struct json_span){b->metadata.data, b->metadata.length};
-	add_object(&e->reply->body, b);
+	add_object(&e->reply->body, e, b);
 }
 
-static void list(struct batch_list *l, struct errand *e)
+static void refuse_cancel(struct errand *e, const struct batch *b)
 {
-	struct buf *out = &e->reply->body;
-	size_t *members = NULL;
-	bool more;
-	int count = batch_page(l, e, LIST_MAX, &members, &more);
-
-	if (count < 0)
-		return;
-	buf_adds(out, "{\"object\":\"list\",\"data\":[");
-	for (int i = 0; i < count; i++) {
-		if (i > 0)
-			buf_addc(out, ',');
-		add_object(out, l->batches[members[i]]);
-	}
-	buf_adds(out, "]");
-	errand_string(out, "first_id", count > 0 ? l->batches[members[0]]->id : "");
-	errand_string(out, "last_id", count > 0 ? l->batches[members[count - 1]]->id : "");
-	buf_addf(out, ",\"has_more\":%s}", more ? "true" : "false");
-	free(members);
+	errand_complain(e, 409, NULL, "Cannot cancel a batch with status '%s'.", states[b->state]);
 }
 
-void batch_openai_answer(struct batch_list *l, struct errand *e)
-{
-	enum api api = e->call->route.api;
-
-	if (api == API_BATCH_CREATE) {
-		create(l, e);
-		return;
-	}
-	if (api == API_BATCH_LIST) {
-		list(l, e);
-		return;
-	}
-	struct batch *b = batch_find(l, e);
-	if (b == NULL)
-		return;
-	if (api == API_BATCH_CANCEL) {
-		if (batch_ended(b)) {
-			errand_complain(e, 409, NULL, "Cannot cancel a batch with status '%s'.",
-					states[b->state]);
-			return;
-		}
-		if (b->state != BATCH_CANCELLING)
-			batch_cancel(b, e->time);
-	}
-	add_object(&e->reply->body, b);
-	if (api == API_BATCH && batch_ended(b) && b->unready > 0)
-		b->unready--;
-}
+const struct batch_provider batch_openai = {
+    .page = 100,
+    .list = "{\"object\":\"list\",\"data\":[",
+    .create = create,
+    .add_object = add_object,
+    .refuse_cancel = refuse_cancel,
+};
 
 void batch_openai_line(struct buf *out, struct json_span custom, enum batch_result result,
 		       const struct outcome *reply)

@@ -16,8 +16,7 @@ struct outcome;
 
 #define BATCH_OPENAI_MAX 50000 /* requests */
 
-/* Answer a call to one of the endpoints. */
-void batch_openai_answer(struct batch_list *l, struct errand *e);
+extern const struct batch_provider batch_openai;
 
 /* Validate up to most lines more. Returns true when all have been. */
 bool batch_openai_check(struct batch_list *l, struct batch *b, size_t most);

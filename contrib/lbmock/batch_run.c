@@ -76,9 +76,11 @@ static enum batch_result serve(struct batch_list *l, struct batch *b, struct jso
 	b->prompt_tokens += task.prompt_tokens;
 	b->completion_tokens += task.completion_tokens;
 	stats_batched(l->stats, task.prompt_tokens, task.completion_tokens);
+	/* One of the result hits in any case, the others only if the engine applied them. */
+	if (fault_is_of_call(fault.kind) || fault_is_of_answer(fault.kind))
+		fault = task.fault;
 	if (l->log != NULL)
-		log_request(l, b, &task, custom,
-			    fault_is_of_answer(fault.kind) ? task.fault : fault);
+		log_request(l, b, &task, custom, fault);
 	return l->reply.status == 200 ? BATCH_SUCCEEDED : BATCH_ERRORED;
 }
 

@@ -95,6 +95,10 @@ const char *blob_map(struct blob *b)
 
 void blob_rest(struct blob *b)
 {
+	if (b == NULL)
+		return;
+	flush(b);
+	buf_free(&b->pending);
 	if (b->map != NULL)
 		madvise(b->map, (size_t)b->written, MADV_DONTNEED);
 }

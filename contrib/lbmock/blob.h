@@ -32,7 +32,7 @@ void blob_read(struct blob *b, void *data, size_t n, uint64_t offset);
 /* All of it, mapped into memory until it is freed; nothing may be appended any more. */
 const char *blob_map(struct blob *b);
 
-/* Give the memory of the map back; it is read again when it is looked at. */
+/* Give the memory back that it takes; it is read again when it is looked at. NULL is fine. */
 void blob_rest(struct blob *b);
 
 #endif

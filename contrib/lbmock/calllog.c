@@ -130,7 +130,7 @@ int calllog_errand(struct calllog *log, const struct errand *e, int64_t wall, bo
 	errand_string(line, "batch", e->batch);
 	add_count(line, "requests", e->requests);
 	add_span(line, ",\"metadata\":", e->metadata);
-	add_count(line, "bytes", (int64_t)e->call->length);
+	add_count(line, "bytes", (int64_t)e->call->came);
 	add_key(line, has_key, key);
 	buf_adds(line, "}\n");
 	return write_all(log->fd, line->data, line->length);

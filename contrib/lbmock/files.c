@@ -1,5 +1,6 @@
 #include "files.h"
 #include "api.h"
+#include "batch_fault.h"
 #include "blob.h"
 #include "clock.h"
 #include "errand.h"
@@ -71,23 +72,41 @@ struct files_entry *files_add(struct files *f, const char *purpose, const char *
 	return entry;
 }
 
-/* The place of a file, or count if there is none that can be seen. */
-static size_t look_up(struct files *f, const char *id, size_t n, int64_t time)
+static void remove_entry(struct files *f, size_t i)
 {
+	free_entry(f->entries[i]);
+	memmove(&f->entries[i], &f->entries[i + 1],
+		(f->count - i - 1) * sizeof(struct files_entry *));
+	f->count--;
+}
+
+static void remove_expired(struct files *f, int64_t time)
+{
+	for (size_t i = f->count; i-- > 0;)
+		if (f->entries[i]->expires != 0 && f->entries[i]->expires <= time)
+			remove_entry(f, i);
+}
+
+/* The place of a file, or count if there is none that can be seen. */
+static size_t look_up(struct files *f, struct errand *e, const char *id, size_t n)
+{
+	remove_expired(f, e->time);
 	for (size_t i = 0; i < f->count; i++) {
 		struct files_entry *entry = f->entries[i];
 		if (strlen(entry->id) != n || memcmp(entry->id, id, n) != 0)
 			continue;
-		if (entry->expires != 0 && entry->expires <= time)
-			return f->count;
-		return entry->unseen > 0 && entry->unseen-- > 0 ? f->count : i;
+		if (entry->unseen == 0)
+			return i;
+		entry->unseen--;
+		errand_fault(e, batch_fault_name(BATCH_FAULT_FILE_LATE));
+		break;
 	}
 	return f->count;
 }
 
-const struct files_entry *files_find(struct files *f, const char *id, size_t n, int64_t time)
+const struct files_entry *files_find(struct files *f, struct errand *e, const char *id, size_t n)
 {
-	size_t i = look_up(f, id, n, time);
+	size_t i = look_up(f, e, id, n);
 	return i < f->count ? f->entries[i] : NULL;
 }
 
@@ -120,7 +139,7 @@ struct form {
 	char seconds[32];
 };
 
-/* Returns false if it is no form. */
+/* Returns false if it is no form, or not all of one. */
 static bool read_form(struct form *form, const struct incoming *call)
 {
 	struct multipart walk;
@@ -141,7 +160,7 @@ static bool read_form(struct form *form, const struct incoming *call)
 			memcpy(form->filename, field.filename, sizeof form->filename);
 		}
 	}
-	return true;
+	return walk.ended;
 }
 
 static void upload(struct files *f, struct errand *e)
@@ -155,7 +174,7 @@ static void upload(struct files *f, struct errand *e)
 		return;
 	}
 	if (!read_form(&form, call)) {
-		errand_complain(e, 400, NULL, "Expected a form as multipart/form-data.");
+		errand_complain(e, 400, NULL, "Expected a whole form as multipart/form-data.");
 	} else if (form.file.at == NULL) {
 		errand_complain(e, 400, "file", "'file' is a required property");
 	} else if (form.purpose[0] == '\0') {
@@ -181,24 +200,17 @@ static void upload(struct files *f, struct errand *e)
 	}
 }
 
-static void delete_file(struct files *f, size_t i)
-{
-	free_entry(f->entries[i]);
-	memmove(&f->entries[i], &f->entries[i + 1],
-		(f->count - i - 1) * sizeof(struct files_entry *));
-	f->count--;
-}
-
 void files_answer(struct files *f, struct errand *e)
 {
 	const struct api_route *route = &e->call->route;
 
 	if (route->api == API_FILE_UPLOAD) {
+		remove_expired(f, e->time);
 		upload(f, e);
 		return;
 	}
 	snprintf(e->file, sizeof e->file, "%.*s", (int)route->id_length, route->id);
-	size_t i = look_up(f, route->id, route->id_length, e->time);
+	size_t i = look_up(f, e, route->id, route->id_length);
 	if (i == f->count) {
 		errand_complain(e, 404, "id", "No such File object: %s", e->file);
 		return;
@@ -212,6 +224,6 @@ void files_answer(struct files *f, struct errand *e)
 	} else {
 		buf_addf(&e->reply->body, "{\"id\":\"%s\",\"object\":\"file\",\"deleted\":true}",
 			 entry->id);
-		delete_file(f, i);
+		remove_entry(f, i);
 	}
 }

@@ -33,13 +33,13 @@ struct files *files_new(uint64_t limit, int64_t unseen, struct serial *serial);
 void files_free(struct files *f);
 
 /* Add a file: length bytes of a blob from an offset on, made at a time in unix ns. Names that are
- * too long are cut. Returns it; it stays until it is deleted. */
+ * too long are cut. Returns it; it stays until it is deleted or expires. */
 struct files_entry *files_add(struct files *f, const char *purpose, const char *filename,
 			      struct blob *blob, uint64_t offset, uint64_t length, int64_t time);
 
-/* Look a file up at a time: NULL if there is none with this id, or it is not to be seen yet or any
+/* Look a file up for a call: NULL if there is none with this id, or it is not to be seen yet or any
  * more. */
-const struct files_entry *files_find(struct files *f, const char *id, size_t n, int64_t time);
+const struct files_entry *files_find(struct files *f, struct errand *e, const char *id, size_t n);
 
 /* Answer a call to one of the endpoints. */
 void files_answer(struct files *f, struct errand *e);

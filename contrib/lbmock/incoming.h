@@ -7,6 +7,7 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct blob;
 
@@ -28,6 +29,7 @@ struct incoming {
 	struct incoming_query query;
 	const char *body;
 	size_t length;
+	uint64_t came;      /* how long the body was, whether it is here or not */
 	struct blob *spool; /* the same, if it came through a file; or NULL */
 	bool too_large;     /* the server gave up reading the body: it is empty here */
 };

@@ -10,6 +10,10 @@
 #define LABEL_WORDS 4
 #define STEM_BYTES  24
 
+/* How far to look for the end of a phrase. Without an end to it, a text that opens a list at every
+ * other byte would be read as often; that is why a list is not read beyond LABEL_MAX either. */
+#define PHRASE_BYTES 256
+
 /* What is left of a text while it is read. */
 struct cursor {
 	const char *at;
@@ -97,12 +101,14 @@ static size_t separator(const char *p, const char *end)
 {
 	if (*p == ',' || *p == '/' || *p == '|')
 		return 1;
-	return begins(p, end, " or ") ? 3 : 0;
+	return *p == ' ' && begins(p, end, " or ") ? 3 : 0;
 }
 
 /* The end of the phrase at p: a separator or the end of the list. Quoted, it may hold either. */
 static const char *phrase_end(const char *p, const char *end)
 {
+	if (end - p > PHRASE_BYTES)
+		end = p + PHRASE_BYTES;
 	while (p < end && strchr(" \t[{(*", *p) != NULL)
 		p++;
 	if (p < end && strchr("\"'`", *p) != NULL) {
@@ -120,7 +126,7 @@ static const char *phrase_end(const char *p, const char *end)
 /* Read "a, b/c or d" at the cursor. */
 static void read_inline(struct cursor *c, struct label_list *list)
 {
-	for (;;) {
+	while (list->count < LABEL_MAX) {
 		const char *stop = phrase_end(c->at, c->end);
 		if (!add_phrase(list, c->at, stop))
 			break;
@@ -162,8 +168,6 @@ static void read_list(struct cursor *c, struct label_list *list)
 /* Behind "one of": pass over a colon, or "the following kinds:" and the like. */
 static void skip_lead(struct cursor *c)
 {
-	const char *p = c->at;
-
 	skip_blanks(c);
 	if (c->at < c->end && *c->at == ':') {
 		c->at++;
@@ -171,8 +175,9 @@ static void skip_lead(struct cursor *c)
 	}
 	if (!begins(c->at, c->end, "the") && !begins(c->at, c->end, "following"))
 		return;
-	for (p = c->at; p < c->end && (is_word(*p) || *p == ' '); p++)
-		;
+	const char *p = c->at;
+	while (p < c->end && p - c->at < LABEL_BYTES && (is_word(*p) || *p == ' '))
+		p++;
 	if (p < c->end && *p == ':')
 		c->at = p + 1;
 }
@@ -236,7 +241,7 @@ void label_find(struct label_list *best, const char *text, size_t n)
 			continue;
 		found.count = 0;
 		read_list(&c, &found);
-		if (*p == '(' && (c.at == end || *c.at != ')'))
+		if (*p == '(' && found.count < LABEL_MAX && (c.at == end || *c.at != ')'))
 			continue;
 		if (found.count < 2)
 			continue;

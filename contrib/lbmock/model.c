@@ -30,10 +30,9 @@ static void add_item(struct model *m, int64_t number, const char *at)
 /* Is this line "### N"? Then *text is what stands behind the number. */
 static bool is_heading(const char *line, const char *end, int64_t *number, const char **text)
 {
-	const char *p = line + 4;
-
 	if (end - line < 5 || memcmp(line, "### ", 4) != 0)
 		return false;
+	const char *p = line + 4;
 	*number = 0;
 	while (p < end && *p >= '0' && *p <= '9' && p - line < 20)
 		*number = *number * 10 + (*p++ - '0');

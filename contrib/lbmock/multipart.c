@@ -4,27 +4,37 @@
 #include <string.h>
 #include <strings.h>
 
+static const char *skip_blanks(const char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t'))
+		at++;
+	return at;
+}
+
 /* Copy what a header's parameter says, with its quotes taken off; nothing if it is not there. The
  * header is the n bytes at text. */
 static void take_parameter(const char *text, size_t n, const char *name, char *out, size_t size)
 {
 	size_t length = strlen(name);
 	const char *end = text + n;
+	bool quoted = false;
 
 	out[0] = '\0';
-	for (const char *at = text; at + length < end; at++) {
-		if (strncasecmp(at, name, length) != 0 || at[length] != '=' ||
-		    (at > text && strchr("; \t", at[-1]) == NULL))
+	for (const char *at = text; at < end; at++) {
+		quoted ^= *at == '"';
+		if (quoted || *at != ';')
 			continue;
-		at += length + 1;
-		bool quoted = at < end && *at == '"';
-		at += quoted ? 1 : 0;
+		const char *value = skip_blanks(at + 1, end);
+		if ((size_t)(end - value) <= length || strncasecmp(value, name, length) != 0 ||
+		    value[length] != '=')
+			continue;
+		value += length + 1;
+		quoted = value < end && *value == '"';
+		value += quoted ? 1 : 0;
 		size_t used = 0;
-		while (at < end && strchr(quoted ? "\"\r\n" : "; \t\r\n", *at) == NULL) {
+		for (; value < end && strchr(quoted ? "\"" : "; \t", *value) == NULL; value++)
 			if (used + 1 < size)
-				out[used++] = *at;
-			at++;
-		}
+				out[used++] = *value;
 		out[used] = '\0';
 		return;
 	}
@@ -43,6 +53,7 @@ bool multipart_begin(struct multipart *m, const char *content_type, const char *
 	m->delimiter_length =
 	    (size_t)snprintf(m->delimiter, sizeof m->delimiter, "\r\n--%s", boundary);
 	m->end = body + n;
+	m->ended = false;
 	/* The first delimiter may stand at the very start, without a line break. */
 	size_t first = m->delimiter_length - 2;
 	if (n >= first && memcmp(body, m->delimiter + 2, first) == 0) {
@@ -71,8 +82,12 @@ bool multipart_next(struct multipart *m, struct multipart_field *field)
 	const char *end;
 
 	memset(field, 0, sizeof *field);
+	m->ended = m->end - m->at >= 2 && memcmp(m->at, "--", 2) == 0;
+	if (m->ended)
+		return false;
+	m->at = skip_blanks(m->at, m->end);
 	if (m->end - m->at < 2 || memcmp(m->at, "\r\n", 2) != 0)
-		return false; /* two dashes: the end */
+		return false;
 	m->at += 2;
 	for (;;) { /* headers, up to an empty line */
 		end = memmem(m->at, (size_t)(m->end - m->at), "\r\n", 2);

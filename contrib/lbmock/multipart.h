@@ -22,6 +22,7 @@ struct multipart_field {
 struct multipart {
 	const char *at; /* behind a delimiter */
 	const char *end;
+	bool ended;         /* it came to the last delimiter */
 	char delimiter[80]; /* with CR LF and two dashes before it */
 	size_t delimiter_length;
 };
@@ -29,7 +30,7 @@ struct multipart {
 /* Begin with a body and its content-type, which may be NULL. False if it is no such form. */
 bool multipart_begin(struct multipart *m, const char *content_type, const char *body, size_t n);
 
-/* The next field. False at the end, or where the form is broken off. */
+/* The next field. False at the end, or where the form is broken off or malformed. */
 bool multipart_next(struct multipart *m, struct multipart_field *field);
 
 #endif

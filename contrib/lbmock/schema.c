@@ -4,6 +4,7 @@
 #include "label.h"
 #include "phrase.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -79,15 +80,14 @@ static void write_number(struct writer *w, struct json_span schema, bool integer
 	uint64_t hash = fingerprint_of(w->subject->text, w->subject->length);
 	double low;
 	double high;
-	bool has_low = json_number(json_get(schema, "minimum"), &low) == 0;
-	bool has_high = json_number(json_get(schema, "maximum"), &high) == 0;
+	bool has_low = json_number(json_get(schema, "minimum"), &low) == 0 && isfinite(low);
+	bool has_high = json_number(json_get(schema, "maximum"), &high) == 0 && isfinite(high);
 
 	if (!has_low)
 		low = has_high && high < 0 ? high : 0;
 	if (!has_high || high < low)
 		high = has_high ? low : low + 99;
-	/* Steps keep the fraction of an integer's lower bound out: minimum 0.5 starts at 1. */
-	double from = integer ? (double)(int64_t)low + (low > (double)(int64_t)low) : low;
+	double from = integer ? ceil(low) : low;
 	double steps = high - from < 99 ? high - from : 99;
 	double value = from + (double)(hash % ((uint64_t)(steps > 0 ? steps : 0) + 1));
 	if (integer)

@@ -43,6 +43,7 @@ struct call {
 	struct timer timer;
 	struct buf body;
 	struct blob *spool; /* instead of the body, where it may be large; else NULL */
+	uint64_t came;      /* bytes of the body, kept or not */
 	struct outcome reply;
 	struct call *next; /* in the list of free ones */
 };
@@ -85,6 +86,7 @@ static struct call *new_call(struct server *s, struct MHD_Connection *connection
 	call->too_large = false;
 	call->watched = -1;
 	call->body.length = 0;
+	call->came = 0;
 	return call;
 }
 
@@ -145,6 +147,7 @@ static void wake(struct call *call, enum call_state state)
 /* Take in a piece of the body. */
 static void take_body(struct call *call, const char *data, size_t n)
 {
+	call->came += n;
 	if (call->too_large)
 		return;
 	if (call->spool != NULL) {
@@ -171,6 +174,7 @@ static enum MHD_Result answer(struct call *call, const char *method, const char 
 	    .path = path,
 	    .body = call->body.data,
 	    .length = call->body.length,
+	    .came = call->came,
 	    .too_large = call->too_large,
 	};
 

@@ -255,17 +255,16 @@ static void serve_errand(struct visit *v, struct errand *e, int64_t now)
 		else
 			batch_answer(&s->batches, e);
 		s->work_due = 0;
+		if (v->reply->way == OUTCOME_RESET)
+			fault.kind = FAULT_NONE; /* there is nothing to cut */
+		else if (fault.kind == FAULT_CUT)
+			v->reply->way = OUTCOME_CUT;
 	}
-	if (fault.kind == FAULT_CUT)
-		v->reply->way = OUTCOME_CUT;
 	if (fault.kind == FAULT_STATUS)
 		errand_status(e, "", fault.status);
 	else if (fault.kind != FAULT_NONE)
 		errand_fault(e, fault_name(fault.kind));
-	if (fault.kind != FAULT_NONE)
-		stats_served(&s->stats, fault, 0, 0);
-	else
-		stats_count(&s->stats, v->reply->status == 200 ? STATS_OK : STATS_ERROR);
+	stats_errand(&s->stats, e, fault);
 }
 
 static void run_errand(struct visit *v, int64_t now)

@@ -1,5 +1,7 @@
 #include "stats.h"
 #include "buf.h"
+#include "errand.h"
+#include "outcome.h"
 
 #include <inttypes.h>
 
@@ -32,6 +34,20 @@ void stats_served(struct stats *s, struct fault fault, int64_t prompt_tokens,
 		s->faults[fault.kind]++;
 	s->prompt_tokens += prompt_tokens;
 	s->completion_tokens += completion_tokens;
+}
+
+void stats_errand(struct stats *s, const struct errand *e, struct fault fault)
+{
+	int status = e->reply->status;
+
+	if (fault.kind == FAULT_NONE && e->reply->way == OUTCOME_RESET)
+		fault.kind = FAULT_RESET;
+	else if (fault.kind == FAULT_NONE && e->fault[0] != '\0' && status != 200)
+		fault = (struct fault){FAULT_STATUS, status};
+	if (fault.kind != FAULT_NONE || status == 200)
+		stats_served(s, fault, 0, 0);
+	else
+		stats_count(s, STATS_ERROR);
 }
 
 void stats_batched(struct stats *s, int64_t prompt_tokens, int64_t completion_tokens)

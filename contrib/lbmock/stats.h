@@ -10,12 +10,13 @@
 #include <stdint.h>
 
 struct buf;
+struct errand;
 
 enum stats_outcome {
 	STATS_OK,
 	STATS_LIMITED, /* by --rpm and --tpm; not the 429 of --fail */
 	STATS_QUOTA,
-	STATS_ERROR, /* the caller's fault: 400, 401, 405, 413 */
+	STATS_ERROR, /* the caller's fault: 400, 401, 404, 405, 409, 413 */
 	STATS_OUTCOMES
 };
 
@@ -42,6 +43,10 @@ void stats_count(struct stats *s, enum stats_outcome outcome);
 /* A call was served, with a fault or without, and billed so many tokens. */
 void stats_served(struct stats *s, struct fault fault, int64_t prompt_tokens,
 		  int64_t completion_tokens);
+
+/* A call for files or batches was answered, with a fault of --fail or without. One of --batch-fail
+ * counts as what it made of the answer: a reset or a status. */
+void stats_errand(struct stats *s, const struct errand *e, struct fault fault);
 
 /* A request of a batch was served, or refused as not valid, and billed so many tokens. */
 void stats_batched(struct stats *s, int64_t prompt_tokens, int64_t completion_tokens);

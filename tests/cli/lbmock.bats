@@ -292,6 +292,33 @@ stats() {
 	[ "$(wc -c <answer)" -lt 10000000 ]
 }
 
+@test "numbers of a schema are JSON within its bounds, however large these are" {
+	start
+	while IFS='|' read -r schema expression; do
+		structured x "{\"type\":\"object\",\"properties\":{\"n\":$schema}}" >answer
+		grep -qE '^\{"n":-?[0-9.e+]+\}$' answer
+		jq -e ".n | $expression" answer
+	done <<-'END'
+	{"type":"integer","minimum":1e300}|. >= 1e300
+	{"type":"integer","maximum":-1e300}|. <= -1e300
+	{"type":"integer","minimum":0.5,"maximum":3}|. >= 1 and . <= 3 and . == floor
+	{"type":"integer","minimum":-2.5,"maximum":-2}|. == -2
+	{"type":"number","minimum":-1e308,"maximum":1e308}|. >= -1e308 and . <= 1e308
+	END
+	post /v1/chat/completions '{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema",
+		"json_schema":{"name":"x","schema":{"type":"number","minimum":1e999}}}}' |
+		jq -r '.choices[0].message.content' | grep -xE '[0-9.]+'
+}
+
+@test "a text that opens a list of labels at every other byte takes no time" {
+	start
+	for piece in '(' '(a,' 'x (y ' '("' 'one of the ' ': ' "('a'"; do
+		head -c 200000 < <(yes "$piece" | tr -d '\n') |
+			jq -Rsc '{model: "m", messages: [{role: "user", content: .}]}' >text
+		curl -sSf --max-time 20 -o body -d @text "$url/v1/chat/completions"
+	done
+}
+
 @test "schemas of the Responses API and of Anthropic, and the JSON mode" {
 	start
 	schema='{"type":"object","properties":{"colour":{"enum":["red","blue"]}}}'

@@ -4,7 +4,6 @@
  */
 #include "buf.h"
 #include "json.h"
-#include "json_scan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -147,24 +146,6 @@ static void try_edits(struct json_span root)
 	}
 }
 
-/* The quick check of blocks takes nothing for right that is not, and finds the same. */
-static void try_blocks(const char *text, size_t size)
-{
-	struct json_member quick[] = {JSON_MEMBER("a"), JSON_MEMBER("lb"),
-				      JSON_MEMBER("custom_id")};
-	struct json_member slow[] = {JSON_MEMBER("a"), JSON_MEMBER("lb"), JSON_MEMBER("custom_id")};
-	struct json_span root, whole;
-	struct json_error error;
-
-	if (!json_blocks_check(text, size, &root, quick, 3))
-		return;
-	REQUIRE(json_scan_check(text, size, &whole, slow, 3, &error) == 0);
-	REQUIRE(root.at == whole.at && root.length == whole.length);
-	for (size_t i = 0; i < 3; i++)
-		REQUIRE(quick[i].value.at == slow[i].value.at &&
-			quick[i].value.length == slow[i].value.length);
-}
-
 /* What was found while checking is what is found afterwards. */
 static void try_wanted(const char *text, size_t size)
 {
@@ -191,7 +172,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	json_quote(&quoted, data, size);
 	REQUIRE(valid(&quoted));
 	buf_free(&quoted);
-	try_blocks(text, size);
 	if (json_check(text, size, &root, NULL, 0, &error) < 0) {
 		REQUIRE(error.reason != NULL && error.offset <= size);
 		return 0;

@@ -36,8 +36,12 @@ static bool check(const char *text, size_t n, bool *agrees)
 /* Is there a quick check on this machine? */
 static bool is_there(void)
 {
-	bool agrees = true;
-	return check("{}", 2, &agrees);
+#if defined(__x86_64__) && defined(__GNUC__)
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+	       __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("popcnt");
+#else
+	return false;
+#endif
 }
 
 struct piece {
@@ -233,6 +237,48 @@ static void test_pieces(const struct piece *pieces, size_t count, const char *le
 	}
 }
 
+/* Does the quick check say what the slow one says of a text of these parts? */
+static bool agree_on(const char *left, const unsigned char *bytes, size_t n, const char *right)
+{
+	char text[32];
+	struct json_span root;
+	struct json_error error;
+	size_t before = strlen(left), behind = strlen(right);
+
+	memcpy(text, left, before);
+	memcpy(text + before, bytes, n);
+	memcpy(text + before + n, right, behind);
+	return json_blocks_check(text, before + n + behind, &root, NULL, 0) ==
+	       (json_scan_check(text, before + n + behind, &root, NULL, 0, &error) == 0);
+}
+
+/* All bytes wherever a byte makes a difference, and all pairs of them in strings. */
+static void test_bytes(void)
+{
+	static const char *const places[][2] = {
+	    {"", "[]"},           {"[", "]"},           {"[1", "]"},          {"[\"", "\"]"},
+	    {"[\"\\", "\"]"},     {"[\"\\", "000\"]"},  {"[\"\\u", "000\"]"}, {"[\"\\u0", "00\"]"},
+	    {"[\"\\u00", "0\"]"}, {"[\"\\u000", "\"]"},
+	};
+	static const char *const tails[] = {"\"]", "\x80\"]", "\x80\xbf\"]", "q\"]"};
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		int same = 0;
+		for (int c = 0; c < 256; c++)
+			same += agree_on(places[i][0], &(unsigned char){(unsigned char)c}, 1,
+					 places[i][1]);
+		tap_int(same, 256, "all bytes between %s and %s", places[i][0], places[i][1]);
+	}
+	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+		int same = 0;
+		for (int c = 0; c < 65536; c++) {
+			unsigned char pair[] = {(unsigned char)(c >> 8), (unsigned char)c};
+			same += agree_on("[\"", pair, 2, tails[i]);
+		}
+		tap_int(same, 65536, "all pairs of bytes in a string before %s", tails[i]);
+	}
+}
+
 /* Texts made by a chance that is the same each time, from what makes a difference. */
 static void test_chance(void)
 {
@@ -294,11 +340,12 @@ static void test_long(void)
 int main(void)
 {
 	if (!is_there()) {
-		tap_ok(true, "# SKIP no quick check for this processor");
-		return tap_done();
+		puts("ok 1 # SKIP no quick check for this processor\n1..1");
+		return 0;
 	}
 	test_pieces(in_strings, sizeof in_strings / sizeof *in_strings, "{\"a\":\"", "q\"}");
 	test_pieces(values, sizeof values / sizeof *values, "{\"bc", "");
+	test_bytes();
 	test_chance();
 	test_long();
 	return tap_done();
