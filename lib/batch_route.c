@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* All paths of the APIs begin so. */
-static const char version[] = "/v1";
+#define VERSION "/v1"
 
 static char *copy(const char *text)
 {
@@ -36,7 +36,7 @@ const char *batch_route_find(struct batch_route *route, struct target_table *tar
 	/* The URL ends in the endpoint, without its version where the base has that. */
 	const char *tail = route->endpoint;
 	if (strncmp(tail, "/v1/", 4) == 0)
-		tail += sizeof version - 1;
+		tail += sizeof VERSION - 1;
 	size_t n = strlen(target->url), m = strlen(tail);
 	*message = "a batch takes no such url";
 	if (n < m || strcmp(target->url + n - m, tail) != 0)
@@ -65,5 +65,5 @@ void batch_route_free(struct batch_route *route)
 void batch_route_url(struct buf *out, const struct batch_route *route, const char *path)
 {
 	buf_adds(out, route->base);
-	buf_adds(out, path + sizeof version - 1);
+	buf_adds(out, path + sizeof VERSION - 1);
 }

@@ -69,6 +69,13 @@ bool provider_error(struct json_span body, const struct json_member members[PROV
  */
 const char *provider_answer(struct json_span body, struct buf *text);
 
+/* Does a request's body ask for an answer that is JSON? */
+bool provider_wants_json(struct json_span body);
+
+/* Find the JSON value in an answer's text, which models like to put between lines of three
+ * backquotes. Returns 0, or -1 if there is none. */
+int provider_find_json(const struct buf *text, struct json_span *value);
+
 /* What became of a request, for deciding whether to send it again. */
 enum provider_class {
 	PROVIDER_OK,        /* answered */

@@ -57,14 +57,16 @@ static bool is_embeddings(struct json_span data, struct json_span request)
 	return count > 0 && (!several || count == json_count(input));
 }
 
-static bool is_whole(struct json_span body, struct buf *text)
+static bool is_whole(struct json_span body, bool wants_json, struct buf *text)
 {
-	const char *code;
+	struct json_span value;
 
 	buf_clear(text);
-	code = provider_answer(body, text);
+	const char *code = provider_answer(body, text);
+	if (code == NULL)
+		return !wants_json || provider_find_json(text, &value) == 0;
 	/* Truncated, refused or filtered calls have codes of their own. */
-	return code == NULL || (strcmp(code, "no_answer") == 0 && is_call(body));
+	return strcmp(code, "no_answer") == 0 && is_call(body);
 }
 
 /* Is the choice plain text that ended by itself, as most are? So is_whole would find as well, but
@@ -83,7 +85,7 @@ static bool is_plain(struct json_span choice)
 }
 
 /* Is each of the choices whole? provider_answer looks at the first of a body only. */
-static bool all_whole(struct json_span choices, struct buf *text)
+static bool all_whole(struct json_span choices, bool wants_json, struct buf *text)
 {
 	struct json_iter it = json_iter(choices);
 	struct json_span choice;
@@ -92,13 +94,13 @@ static bool all_whole(struct json_span choices, struct buf *text)
 	bool good = true;
 
 	for (; good && json_next(&it, NULL, &choice); count++) {
-		if (is_plain(choice))
+		if (!wants_json && is_plain(choice))
 			continue;
 		buf_clear(&one);
 		buf_adds(&one, "{\"choices\":[");
 		buf_add(&one, choice.at, choice.length);
 		buf_adds(&one, "]}");
-		good = is_whole((struct json_span){one.data, one.length}, text);
+		good = is_whole((struct json_span){one.data, one.length}, wants_json, text);
 	}
 	buf_free(&one);
 	return good && count > 0;
@@ -114,18 +116,18 @@ static bool is_good_body(struct json_span body, struct json_span request)
 	    [DATA] = JSON_MEMBER("data"),
 	};
 	struct buf code = {0}, text = {0};
-	bool good = false;
+	bool good = false, wants_json = provider_wants_json(request);
 
 	provider_members(members);
 	json_find(body, members, MEMBERS);
 	if (provider_error(body, members, &code, &text))
 		good = false;
 	else if (json_type(members[CHOICES].value) == JSON_ARRAY)
-		good = all_whole(members[CHOICES].value, &text);
+		good = all_whole(members[CHOICES].value, wants_json, &text);
 	else if (json_type(members[DATA].value) == JSON_ARRAY)
 		good = is_embeddings(members[DATA].value, request);
 	else
-		good = is_whole(body, &text);
+		good = is_whole(body, wants_json, &text);
 	buf_free(&code);
 	buf_free(&text);
 	return good;

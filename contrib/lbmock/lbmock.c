@@ -90,7 +90,7 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static void usage(FILE *to)
+static void synopsis(FILE *to)
 {
 	fputs(
 	    "usage: lbmock [-p PORT] [--bind ADDR] [--socket PATH] [--ready-fd N] [--key KEY]\n"
@@ -99,53 +99,59 @@ static void usage(FILE *to)
 	    "              [--fail KIND:SHARE[,...]] [--retry-after DURATION] [--seed N]\n"
 	    "              [--batch-time DURATION] [--batch-window DURATION] [--batch-size SIZE]\n"
 	    "              [--batch-enqueued TOKENS] [--batch-fail KIND:ARGUMENT[,...]]\n"
-	    "              [--log FILE] [--pretty]\n"
-	    "\n"
-	    "  -p, --port PORT         listen on this port; 0: any that is free (8080)\n"
-	    "      --bind ADDR         listen on this address (127.0.0.1)\n"
-	    "      --socket PATH       listen on a Unix socket as well\n"
-	    "      --ready-fd N        write the port to this descriptor once listening\n"
-	    "      --key KEY           answer 401 to whoever sends another key\n"
-	    "      --rpm N             requests a minute, for each key\n"
-	    "      --tpm N             tokens a minute, for each key\n"
-	    "      --burst N           requests at once, when none came for long (as --rpm)\n"
-	    "      --quota N           serve N calls, then the credit is spent\n"
-	    "      --prompt-tokens PERCENT\n"
-	    "                          what prompts count, of their estimate (100)\n"
-	    "      --latency MEAN[±SPREAD]\n"
-	    "                          time to an answer: 200ms, or log-normal: 800ms±300ms\n"
-	    "      --fail KIND:SHARE[,...]\n"
-	    "                          a share of calls fails: 429:2%,500:1%,hang:0.1%; kinds: a "
-	    "status\n"
-	    "                          from 400 to 599, hang, cut, reset, garbage, error200, "
-	    "refuse,\n"
-	    "                          truncate, missing, repeat, surplus, renumber, malformed\n"
-	    "      --retry-after DURATION\n"
-	    "                          what --fail 429 tells clients to wait (1s)\n"
-	    "      --seed N            make the same faults and delays again (the time)\n"
-	    "      --batch-time DURATION\n"
-	    "                          how long a batch takes (0: as fast as can be)\n"
-	    "      --batch-window DURATION\n"
-	    "                          when a batch expires (24h)\n"
-	    "      --batch-size SIZE   the largest file (200M) and message batch (256M)\n"
-	    "      --batch-enqueued TOKENS\n"
-	    "                          prompts of a model that may wait in batches (any number)\n"
-	    "      --batch-fail KIND:ARGUMENT[,...]\n"
-	    "                          a share of requests in batches fails: 500:2%,expire:1%; "
-	    "kinds: "
-	    "a\n"
-	    "                          status, expire, omit, twice, stranger, broken, those of "
-	    "answers "
-	    "as\n"
-	    "                          in --fail; poll-STATUS:SHARE; and with a number: "
-	    "file-late,\n"
-	    "                          create-before, create-after, batch-late, batch-cancel,\n"
-	    "                          batch-expire, batch-vanish, output-late\n"
-	    "      --log FILE          append a line for each call\n"
-	    "      --pretty            print JSON over several lines\n"
-	    "  -h, --help              this text\n"
-	    "  -V, --version           the version\n",
+	    "              [--log FILE] [--pretty]\n",
 	    to);
+}
+
+static void help(void)
+{
+	synopsis(stdout);
+	fputs("\n"
+	      "  -p, --port PORT         listen on this port; 0: any that is free (8080)\n"
+	      "      --bind ADDR         listen on this address (127.0.0.1)\n"
+	      "      --socket PATH       listen on a Unix socket as well\n"
+	      "      --ready-fd N        write the port to this descriptor once listening\n"
+	      "      --key KEY           answer 401 to whoever sends another key\n"
+	      "      --rpm N             requests a minute, for each key\n"
+	      "      --tpm N             tokens a minute, for each key\n"
+	      "      --burst N           requests at once, when none came for long (as --rpm)\n"
+	      "      --quota N           serve N calls, then the credit is spent\n"
+	      "      --prompt-tokens PERCENT\n"
+	      "                          what prompts count, of their estimate (100)\n"
+	      "      --latency MEAN[±SPREAD]\n"
+	      "                          time to an answer: 200ms, or log-normal: 800ms±300ms\n"
+	      "      --fail KIND:SHARE[,...]\n"
+	      "                          a share of calls fails: 429:2%,500:1%,hang:0.1%; kinds: a "
+	      "status\n"
+	      "                          from 400 to 599, hang, cut, reset, garbage, error200, "
+	      "refuse,\n"
+	      "                          truncate, missing, repeat, surplus, renumber, malformed\n"
+	      "      --retry-after DURATION\n"
+	      "                          what --fail 429 tells clients to wait (1s)\n"
+	      "      --seed N            make the same faults and delays again (the time)\n"
+	      "      --batch-time DURATION\n"
+	      "                          how long a batch takes (0: as fast as can be)\n"
+	      "      --batch-window DURATION\n"
+	      "                          when a batch expires (24h)\n"
+	      "      --batch-size SIZE   the largest file (200M) and message batch (256M)\n"
+	      "      --batch-enqueued TOKENS\n"
+	      "                          prompts of a model that may wait in batches (any number)\n"
+	      "      --batch-fail KIND:ARGUMENT[,...]\n"
+	      "                          a share of requests in batches fails: 500:2%,expire:1%; "
+	      "kinds: "
+	      "a\n"
+	      "                          status, expire, omit, twice, stranger, broken, those of "
+	      "answers "
+	      "as\n"
+	      "                          in --fail; poll-STATUS:SHARE; and with a number: "
+	      "file-late,\n"
+	      "                          create-before, create-after, batch-late, batch-cancel,\n"
+	      "                          batch-expire, batch-vanish, output-late\n"
+	      "      --log FILE          append a line for each call\n"
+	      "      --pretty            print JSON over several lines\n"
+	      "  -h, --help              this text\n"
+	      "  -V, --version           the version\n",
+	      stdout);
 }
 
 _Noreturn static void misuse(const char *option, const char *value, const char *wrong)
@@ -154,7 +160,8 @@ _Noreturn static void misuse(const char *option, const char *value, const char *
 		msg_warn("--%s %s: %s", option, value, wrong);
 	else
 		msg_warn("%s%s", option, wrong);
-	usage(stderr);
+	synopsis(stderr);
+	fputs("'lbmock --help' explains the options, 'man lbmock' all.\n", stderr);
 	exit(STATUS_USAGE);
 }
 
@@ -311,7 +318,7 @@ static void parse_options(struct options *o, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "+:p:hV", long_options, NULL)) != -1) {
 		const char *name = long_name(option);
 		if (option == 'h') {
-			usage(stdout);
+			help();
 			exit(fflush(stdout) == 0 ? STATUS_OK : STATUS_SYSTEM);
 		}
 		if (option == 'V') {

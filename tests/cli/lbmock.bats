@@ -104,13 +104,14 @@ stats() {
 	[[ $output == "lbmock "[0-9]* ]]
 }
 
-@test "misuse is one line that names the mistake, then usage, on stderr, with status 2" {
+@test "misuse is one line that names the mistake, then the synopsis, on stderr, with status 2" {
 	while read -r mistake args; do
 		run --separate-stderr "$LB_BIN/lbmock" $args
 		[ "$status" -eq 2 ]
 		[ -z "$output" ]
 		[[ ${stderr_lines[0]} == "lbmock: "*"$mistake"* ]]
 		[[ ${stderr_lines[1]} == "usage: lbmock "* ]]
+		[ "${#stderr_lines[@]}" -lt 12 ]
 	done <<-'END'
 	--nonsense --nonsense
 	-x -x

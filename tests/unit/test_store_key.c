@@ -30,6 +30,30 @@ static bool is_good(const char *body, const char *response, const char *error)
 #define CHOICE(reason, message) "{\"message\":" message ",\"finish_reason\":\"" reason "\"}"
 #define TEXT(reason)            CHOICE(reason, "{\"content\":\"a\"}")
 
+/* With the request's wish for JSON, the answers of several APIs. */
+static void test_wanted_json(void)
+{
+#define CHAT(text)                                                                             \
+	"{\"status_code\":200,\"body\":{\"choices\":[{\"finish_reason\":\"stop\",\"message\":" \
+	"{\"content\":\"" text "\"}}]}}"
+	static const char schema[] = "{\"response_format\":{\"type\":\"json_schema\"}}";
+	static const char object[] = "{\"response_format\":{\"type\":\"json_object\"}}";
+	static const char format[] = "{\"output_config\":{\"format\":{\"type\":\"json_schema\"}}}";
+	static const char messages[] =
+	    "{\"status_code\":200,\"body\":{\"content\":[{\"type\":\"text\",\"text\":\"{\"}],"
+	    "\"stop_reason\":\"end_turn\"}}";
+
+	tap_ok(is_good(schema, CHAT("{\\\"a\\\":1}"), "null"), "JSON that was asked for");
+	tap_ok(is_good(schema, CHAT("```json\\n[1]\\n```"), "null"), "...between backquotes");
+	tap_ok(!is_good(schema, CHAT("{\\\"a\\\":"), "null"), "...cut off is no answer");
+	tap_ok(!is_good(object, CHAT("Sure!"), "null"), "nor is any other text");
+	tap_ok(!is_good(object, CHAT(""), "null"), "nor none");
+	tap_ok(is_good("{}", CHAT("Sure!"), "null"), "where none was asked for it is");
+	tap_ok(!is_good(format, messages, "null"), "the same of messages");
+	tap_ok(is_good("{}", messages, "null"), "...where it is just text");
+#undef CHAT
+}
+
 static void test_good(void)
 {
 	static const struct {
@@ -110,6 +134,7 @@ static void test_good(void)
 	tap_ok(!is_good("{}", "{\"status_code\":200,\"body\":{\"data\":[{\"embedding\":null}]}}",
 			"null"),
 	       "an embedding that is none");
+	test_wanted_json();
 	tap_ok(is_good("{}", GOOD("a"), "null"), "a good answer");
 	tap_ok(!is_good("{}", GOOD("a"), "{\"code\":\"x\"}"), "...with an error");
 	tap_ok(!is_good("{}", "{\"status_code\":201,\"body\":{\"choices\":[" TEXT("stop") "]}}",
