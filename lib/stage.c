@@ -51,7 +51,13 @@ void stage_free(struct stage *s)
 
 void stage_raise(struct stage *s, int status)
 {
-	if (status > s->status)
+	/* A wrong command line matters more than that it was stopped then. */
+	static const int weights[] = {[STATUS_FAILED] = 1,
+				      [STATUS_STOPPED] = 2,
+				      [STATUS_USAGE] = 3,
+				      [STATUS_SYSTEM] = 4};
+
+	if (weights[status] > weights[s->status])
 		s->status = status;
 }
 
@@ -322,9 +328,9 @@ int stage_run(struct stage *s)
 			 strerror(errno));
 		return STATUS_USAGE;
 	}
+	meter_start(m, clock_now());
 	if (s->options.command != NULL && stage_child_start(s) < 0)
 		return STATUS_USAGE;
-	meter_start(m, clock_now());
 	while (!s->fatal) {
 		stage_hold_release_due(s); /* what has waited goes before what is new */
 		take_lines(s);

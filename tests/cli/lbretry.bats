@@ -393,6 +393,17 @@ setup() {
 }
 
 # bats test_tags=valgrind
+@test "a command line that is wrong two levels in: status 2 and told once, every time" {
+	requests 300 >in
+	local i
+	for i in 1 2 3 4 5; do
+		call lbretry lbthrottle -r 600 lbcall -c 0 <in
+		status_is 2
+		[ "$(lines out)" -eq 300 ]
+		[ "$(grep -c "^lbcall: -c wants" err)" -eq 1 ]
+	done
+}
+
 @test "--stop-after: so many failures in a row, and the rest is not sent; status 3" {
 	{
 		for i in $(seq 9); do planned "b$i" '[400]'; done
