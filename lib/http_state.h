@@ -26,6 +26,8 @@ struct transfer {
 	struct http *http;
 	struct lane *lane;
 	CURL *easy;
+	char *url, *socket; /* the target that it was told last */
+	CURLU *parts;       /* of the URL, or NULL */
 	void *request;
 	struct sending *sending; /* of http_send; NULL for a plain POST */
 	struct buf body, headers;

@@ -6,6 +6,7 @@
 #include "http_state.h"
 #include "mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -71,9 +72,9 @@ static void set_options(struct transfer *t)
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
 	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, http_encoding());
-	/* Else it looks for the variables again on each request. */
+	/* For no host; else it looks for the variables again on each request. */
 	if (!t->http->proxied)
-		curl_easy_setopt(e, CURLOPT_PROXY, "");
+		curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
 	/* Answers may take minutes, after which a router may have forgotten the connection. */
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(o->timeout / CLOCK_MS));
@@ -86,6 +87,58 @@ static void set_options(struct transfer *t)
 	http_socket_transfer(t);
 	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_send);
 	curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
+}
+
+/* A URL in its parts, or NULL where libcurl must have its text: to say what is wrong with it, or
+ * since its copies of the parts (7.88) lack the zone of an IPv6 address. */
+static CURLU *url_parts(const char *url)
+{
+	CURLU *parts = curl_url();
+	char *zone = NULL;
+
+	if (parts == NULL)
+		mem_alloc(SIZE_MAX); /* ends the program: out of memory */
+	if (curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	    curl_url_get(parts, CURLUPART_ZONEID, &zone, 0) == CURLUE_NO_ZONEID)
+		return parts;
+	curl_free(zone);
+	curl_url_cleanup(parts);
+	return NULL;
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static void forget_target(struct transfer *t)
+{
+	free(t->url);
+	free(t->socket);
+	curl_url_cleanup(t->parts);
+	t->url = t->socket = NULL;
+	t->parts = NULL;
+}
+
+/* Most requests go where the handle's last one went, and then nothing is to be done. Given the URL
+ * in its parts, libcurl does not take it apart for each request: an eighth of all instructions. */
+static void set_target(struct transfer *t, const char *url, const char *socket)
+{
+	if (same(t->url, url) && same(t->socket, socket))
+		return;
+	forget_target(t);
+	t->url = mem_copy(url, strlen(url));
+	t->socket = socket != NULL ? mem_copy(socket, strlen(socket)) : NULL;
+	t->parts = url_parts(url);
+	curl_easy_setopt(t->easy, CURLOPT_CURLU, t->parts);
+	curl_easy_setopt(t->easy, CURLOPT_URL, url);
+	curl_easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, socket);
+	/* Told to speak HTTP/2 if it can, libcurl holds requests back until it knows whether they
+	 * can share the first one's connection. TLS tells that; without, only the first answer
+	 * would, which may take minutes. */
+	bool tls = strncasecmp(url, "https:", 6) == 0;
+	curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION,
+			 tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 }
 
 struct transfer *http_transfer_take(struct http *h, const struct http_request *r, void *request)
@@ -107,14 +160,7 @@ struct transfer *http_transfer_take(struct http *h, const struct http_request *r
 	t->started = clock_now();
 	buf_clear(&t->body);
 	buf_clear(&t->headers);
-	/* Told to speak HTTP/2 if it can, libcurl holds requests back until it knows whether they
-	 * can share the first one's connection. TLS tells that; without, only the first answer
-	 * would, which may take minutes. */
-	bool tls = strncasecmp(r->url, "https:", 6) == 0;
-	curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION,
-			 tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(t->easy, CURLOPT_URL, r->url);
-	curl_easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, r->socket);
+	set_target(t, r->url, r->socket);
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, http_headers_list(r->headers));
 	return t;
 }
@@ -204,6 +250,7 @@ void http_transfer_finish(struct transfer *t, CURLcode result, int64_t now)
 		/* The next request finds the handle as it was made. */
 		http_send_free(t);
 		curl_easy_reset(t->easy);
+		forget_target(t);
 		set_options(t);
 	}
 	/* A large answer's memory does not stay. */
@@ -220,6 +267,7 @@ void http_transfer_close(struct transfer *t)
 	if (t->sending != NULL)
 		http_send_free(t);
 	curl_easy_cleanup(t->easy);
+	forget_target(t);
 	buf_free(&t->body);
 	buf_free(&t->headers);
 }

@@ -14,24 +14,58 @@
 
 enum what { LIMIT, REMAINING, RESET, WHATS };
 
-static const char *const what_names[WHATS] = {"limit", "remaining", "reset"};
-
 enum kind { REQUESTS, TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, KINDS };
 
-/* As Anthropic's headers spell them, and as lb.ratelimit does. */
-static const struct {
-	const char *header;
-	const char *member;
-} kind_names[KINDS] = {{"requests", "requests"},
-		       {"tokens", "tokens"},
-		       {"input-tokens", "input_tokens"},
-		       {"output-tokens", "output_tokens"}};
+/* What a header tells: one of the limits, which come first, or something else. */
+#define TELLS(kind, what) ((kind)*WHATS + (what))
+enum { LIMITS = KINDS * WHATS, RETRY_AFTER = LIMITS, RETRY_AFTER_MS, SHOULD_RETRY, REQUEST_ID };
+
+/* As lb.ratelimit spells them. */
+static const char *const limit_names[LIMITS] = {
+    "limit_requests",      "remaining_requests",      "reset_requests",
+    "limit_tokens",        "remaining_tokens",        "reset_tokens",
+    "limit_input_tokens",  "remaining_input_tokens",  "reset_input_tokens",
+    "limit_output_tokens", "remaining_output_tokens", "reset_output_tokens",
+};
+
+struct header {
+	const char *name;
+	size_t length;
+	int tells;
+};
+
+#define HEADER(name, tells)                  \
+	{                                    \
+		name, sizeof name - 1, tells \
+	}
+#define OPENAI(name, kind)                                                 \
+	HEADER("x-ratelimit-limit-" name, TELLS(kind, LIMIT)),             \
+	    HEADER("x-ratelimit-remaining-" name, TELLS(kind, REMAINING)), \
+	    HEADER("x-ratelimit-reset-" name, TELLS(kind, RESET))
+#define ANTHROPIC(name, kind)                                                         \
+	HEADER("anthropic-ratelimit-" name "-limit", TELLS(kind, LIMIT)),             \
+	    HEADER("anthropic-ratelimit-" name "-remaining", TELLS(kind, REMAINING)), \
+	    HEADER("anthropic-ratelimit-" name "-reset", TELLS(kind, RESET))
+
+static const struct header headers_known[] = {
+    OPENAI("requests", REQUESTS),
+    OPENAI("tokens", TOKENS),
+    ANTHROPIC("requests", REQUESTS),
+    ANTHROPIC("tokens", TOKENS),
+    ANTHROPIC("input-tokens", INPUT_TOKENS),
+    ANTHROPIC("output-tokens", OUTPUT_TOKENS),
+    HEADER("retry-after", RETRY_AFTER),
+    HEADER("retry-after-ms", RETRY_AFTER_MS),
+    HEADER("x-should-retry", SHOULD_RETRY),
+    HEADER("x-request-id", REQUEST_ID),
+    HEADER("request-id", REQUEST_ID),
+};
 
 #define UNKNOWN INT64_C(-1)
 
 /* The headers' values; times in nanoseconds from now on. */
 struct limits {
-	int64_t value[KINDS][WHATS];
+	int64_t value[LIMITS];
 	int64_t retry_after;
 	int64_t retry_after_ms;
 	int should_retry; /* 0, 1, or -1 if nothing was said */
@@ -48,61 +82,22 @@ static bool name_equals(struct json_span name, const char *want)
 	return name.length == strlen(want) && strncasecmp(name.at, want, name.length) == 0;
 }
 
-/* Take the word, in lower case, off the front of the name. */
-static bool take_prefix(struct json_span *name, const char *word)
+/* What is known of a header, or NULL. This is asked of each header of each answer. */
+static const struct header *find_header(struct json_span name)
 {
-	size_t n = strlen(word);
-
-	if (name->length < n || !name_equals((struct json_span){name->at, n}, word))
-		return false;
-	name->at += n;
-	name->length -= n;
-	return true;
-}
-
-/* Take a name of a kind off the front. OpenAI's headers know the first two only. */
-static bool take_kind(struct json_span *name, size_t kinds, size_t *kind)
-{
-	for (*kind = 0; *kind < kinds; ++*kind)
-		if (take_prefix(name, kind_names[*kind].header))
-			return true;
-	return false;
-}
-
-static bool take_what(struct json_span *name, size_t *what)
-{
-	for (*what = 0; *what < WHATS; ++*what)
-		if (take_prefix(name, what_names[*what]))
-			return true;
-	return false;
-}
-
-/* Is it the name of a limit, and if so, which? */
-static bool limit_name(struct json_span name, size_t *kind, size_t *what)
-{
-	if (take_prefix(&name, "x-ratelimit-"))
-		return take_what(&name, what) && take_prefix(&name, "-") &&
-		       take_kind(&name, INPUT_TOKENS, kind) && name.length == 0;
-	if (take_prefix(&name, "anthropic-ratelimit-"))
-		return take_kind(&name, KINDS, kind) && take_prefix(&name, "-") &&
-		       take_what(&name, what) && name.length == 0;
-	return false;
+	/* Most begin with another letter than these. */
+	if (name.length == 0 || strchr("xraXRA", name.at[0]) == NULL)
+		return NULL;
+	for (size_t i = 0; i < sizeof headers_known / sizeof *headers_known; i++)
+		if (headers_known[i].length == name.length &&
+		    strncasecmp(headers_known[i].name, name.at, name.length) == 0)
+			return &headers_known[i];
+	return NULL;
 }
 
 bool provider_wants_header(const char *name, size_t length)
 {
-	static const char *const others[] = {"retry-after", "retry-after-ms", "x-should-retry",
-					     "x-request-id", "request-id"};
-	struct json_span span = {name, length};
-	size_t kind, what;
-
-	/* Most headers begin with another letter than these. */
-	if (length == 0 || strchr("xraXRA", name[0]) == NULL)
-		return false;
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-		if (name_equals(span, others[i]))
-			return true;
-	return limit_name(span, &kind, &what);
+	return find_header((struct json_span){name, length}) != NULL;
 }
 
 /*
@@ -172,32 +167,37 @@ static int64_t read_duration(struct json_span value, int64_t wall)
 static void read_header(struct limits *l, struct json_span name, struct json_span value,
 			int64_t wall)
 {
-	size_t kind, what;
+	const struct header *header = find_header(name);
 
-	if (limit_name(name, &kind, &what)) {
-		l->value[kind][what] =
-		    what == RESET ? read_duration(value, wall) : read_count(value);
-	} else if (name_equals(name, "retry-after")) {
+	switch (header != NULL ? header->tells : REQUEST_ID) {
+	case REQUEST_ID:
+		break;
+	case RETRY_AFTER:
 		l->retry_after = read_duration(value, wall);
-	} else if (name_equals(name, "retry-after-ms")) {
+		break;
+	case RETRY_AFTER_MS: {
 		/* Milliseconds, with decimals at times: read as seconds, then scaled. */
 		int64_t thousandfold = read_duration(value, wall);
 		l->retry_after_ms = thousandfold < 0 ? UNKNOWN : thousandfold / 1000;
-	} else if (name_equals(name, "x-should-retry")) {
+		break;
+	}
+	case SHOULD_RETRY:
 		l->should_retry = name_equals(value, "true")    ? 1
 				  : name_equals(value, "false") ? 0
 								: -1;
+		break;
+	default:
+		l->value[header->tells] =
+		    header->tells % WHATS == RESET ? read_duration(value, wall) : read_count(value);
+		break;
 	}
 }
 
 /* Start a member of the object: a brace or comma, and its name. */
-static void add_name(struct buf *out, bool *any, const char *name, const char *suffix)
+static void add_name(struct buf *out, bool *any, const char *name)
 {
 	buf_adds(out, *any ? ",\"" : "{\"");
 	buf_adds(out, name);
-	if (suffix[0] != '\0')
-		buf_addc(out, '_');
-	buf_adds(out, suffix);
 	buf_adds(out, "\":");
 	*any = true;
 }
@@ -219,27 +219,23 @@ static bool add_limits(struct buf *out, const struct limits *l)
 {
 	bool any = false;
 
-	for (size_t kind = 0; kind < KINDS; kind++) {
-		if (l->value[kind][LIMIT] == 0)
+	for (int i = 0; i < LIMITS; i++) {
+		int64_t value = l->value[i];
+		if (value < 0 || l->value[i - i % WHATS + LIMIT] == 0)
 			continue;
-		for (size_t what = 0; what < WHATS; what++) {
-			int64_t value = l->value[kind][what];
-			if (value < 0)
-				continue;
-			add_name(out, &any, what_names[what], kind_names[kind].member);
-			if (what == RESET)
-				add_seconds(out, value);
-			else
-				buf_addn(out, (uint64_t)value);
-		}
+		add_name(out, &any, limit_names[i]);
+		if (i % WHATS == RESET)
+			add_seconds(out, value);
+		else
+			buf_addn(out, (uint64_t)value);
 	}
 	int64_t retry_after = l->retry_after_ms >= 0 ? l->retry_after_ms : l->retry_after;
 	if (retry_after >= 0) {
-		add_name(out, &any, "retry_after", "");
+		add_name(out, &any, "retry_after");
 		add_seconds(out, retry_after);
 	}
 	if (l->should_retry >= 0) {
-		add_name(out, &any, "should_retry", "");
+		add_name(out, &any, "should_retry");
 		buf_adds(out, l->should_retry != 0 ? "true" : "false");
 	}
 	if (any)
@@ -253,9 +249,8 @@ bool provider_ratelimit(struct buf *out, const char *headers, size_t length, int
 	const char *at = headers;
 	struct json_span name, value;
 
-	for (size_t kind = 0; kind < KINDS; kind++)
-		for (size_t what = 0; what < WHATS; what++)
-			l.value[kind][what] = UNKNOWN;
+	for (size_t i = 0; i < LIMITS; i++)
+		l.value[i] = UNKNOWN;
 	while (length > 0 && next_header(&at, headers + length, &name, &value))
 		read_header(&l, name, value, wall);
 	return add_limits(out, &l);

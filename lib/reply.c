@@ -229,7 +229,12 @@ void reply_result(struct reply *r, struct buf *out, const struct record *request
 	lb_edits[lb_count++] = (struct json_edit){"ms", text_of(&r->ms)};
 	if (provider_ratelimit(&r->ratelimit, reply->headers.at, reply->headers.length, wall)) {
 		lb_edits[lb_count++] = (struct json_edit){"ratelimit", text_of(&r->ratelimit)};
-		json_number(json_get(text_of(&r->ratelimit), "retry_after"), &r->retry_after);
+		if (r->code.length > 0)
+			json_number(json_get(text_of(&r->ratelimit), "retry_after"),
+				    &r->retry_after);
+	} else if (request->lb.at != NULL) {
+		/* What a former answer said holds no more. */
+		lb_edits[lb_count++] = (struct json_edit){"ratelimit", {NULL, 0}};
 	}
 	make_result(r, out, request, id, lb_edits, lb_count);
 }

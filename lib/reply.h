@@ -14,7 +14,7 @@
  * last. */
 struct reply {
 	bool failed;
-	double retry_after; /* seconds; negative if the provider said none */
+	double retry_after; /* when it failed: seconds; negative if the provider said none */
 
 	struct json_span json; /* the body as JSON of one line, at NULL if it is none */
 	struct json_span raw;  /* the body, if it is no JSON; else at NULL */

@@ -29,7 +29,7 @@ struct lane {
 };
 
 struct bare {
-	const char *url;
+	CURLU *parts; /* of the URL, so that libcurl does not take it apart for each request */
 	int64_t concurrency, count, lanes;
 	struct lane *lane;
 	CURL **easy;
@@ -81,7 +81,8 @@ static CURL *make_easy(struct bare *b, struct buf *reply)
 
 	if (e == NULL)
 		msg_die(STATUS_SYSTEM, "libcurl: out of memory");
-	curl_easy_setopt(e, CURLOPT_URL, b->url);
+	curl_easy_setopt(e, CURLOPT_CURLU, b->parts);
+	curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, b->headers);
 	curl_easy_setopt(e, CURLOPT_POSTFIELDS, b->body.data);
@@ -206,6 +207,7 @@ static void stop(struct bare *b)
 	for (int64_t i = 0; i < b->lanes; i++)
 		curl_multi_cleanup(b->lane[i].multi);
 	curl_slist_free_all(b->headers);
+	curl_url_cleanup(b->parts);
 	buf_free(&b->body);
 	free(b->reply);
 	free(b->easy);
@@ -226,7 +228,9 @@ static void read_options(struct bare *b, int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		msg_die(STATUS_USAGE, "one URL");
-	b->url = argv[optind];
+	b->parts = curl_url();
+	if (b->parts == NULL || curl_url_set(b->parts, CURLUPART_URL, argv[optind], 0) != CURLUE_OK)
+		msg_die(STATUS_USAGE, "no URL: %s", argv[optind]);
 }
 
 int main(int argc, char **argv)

@@ -182,6 +182,24 @@ static void test_transport(void)
 	reply_free(&outcome);
 }
 
+static void test_former_limits(void)
+{
+	struct reply outcome = {0};
+	struct buf out = {0};
+	struct record r;
+	struct http_reply reply = {.status = 200, .body = span("{}"), .type = "application/json"};
+
+	parse(&r, "{\"id\":\"i\",\"lb\":{\"ratelimit\":{\"remaining_requests\":9},\"x\":1},"
+		  "\"body\":{}}");
+	reply_result(&outcome, &out, &r, &reply, span("\"i\""), WALL);
+	tap_is(buf_string(&out),
+	       "{\"id\":\"i\",\"lb\":{\"x\":1,\"ms\":0},\"body\":{},\"response\":"
+	       "{\"status_code\":200,\"request_id\":null,\"body\":{}},\"error\":null}",
+	       "limits that a former answer told are gone");
+	buf_free(&out);
+	reply_free(&outcome);
+}
+
 static void test_retry_after(void)
 {
 	static const struct {
@@ -245,6 +263,7 @@ int main(void)
 		check(&cases[i]);
 	test_transport();
 	test_reuse();
+	test_former_limits();
 	test_retry_after();
 	return tap_done();
 }
