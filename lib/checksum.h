@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The checksum of n bytes, with the seed 0. */
-uint64_t checksum_bytes(const void *data, size_t n);
+/* The checksum of n bytes. The seed is 0, or the checksum of what stands before them. */
+uint64_t checksum_bytes(const void *data, size_t n, uint64_t seed);
 
 #endif

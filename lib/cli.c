@@ -32,6 +32,7 @@ static const struct cli_option shared_options[] = {
 #define SHARED (sizeof shared_options / sizeof *shared_options)
 
 static const struct cli_tool *current;
+static uint64_t given; /* options of the tool's own, a bit for each by its place in the table */
 
 static void print_option(FILE *to, const struct cli_option *o)
 {
@@ -142,6 +143,36 @@ static void make_tables(struct option *longs, char *shorts)
 	*shorts = '\0';
 }
 
+/* The place of an option in the tool's table, or count. */
+static size_t index_of(int id)
+{
+	size_t i = 0;
+
+	while (i < current->count && current->options[i].id != id)
+		i++;
+	return i;
+}
+
+bool cli_given(int id)
+{
+	return (given >> index_of(id) & 1) != 0;
+}
+
+void cli_check_places(const struct cli_place *places, size_t count, unsigned job, const char *where)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (const int *id = places[i].ids; *id != 0; id++) {
+			const char letter[] = {(char)*id, '\0'};
+			bool is_long = *id >= CLI_LONG;
+			if ((places[i].jobs & job) == 0 && cli_given(*id))
+				cli_misuse("%s the option %s%s has no place: it is for %s", where,
+					   is_long ? "--" : "-",
+					   is_long ? current->options[index_of(*id)].name : letter,
+					   places[i].purpose);
+		}
+	}
+}
+
 int cli_start(int argc, char **argv, const struct cli_tool *tool, void *context,
 	      struct cli_shared *shared)
 {
@@ -151,6 +182,7 @@ int cli_start(int argc, char **argv, const struct cli_tool *tool, void *context,
 
 	msg_init(argv[0]);
 	current = tool;
+	given = 0;
 	*shared = (struct cli_shared){.max_line = CLI_MAX_LINE};
 	make_tables(longs, shorts);
 	opterr = 0;
@@ -169,6 +201,7 @@ int cli_start(int argc, char **argv, const struct cli_tool *tool, void *context,
 		} else if (id >= OPT_MAX_LINE || id == 'v') {
 			set_shared(shared, id, optarg);
 		} else {
+			given |= UINT64_C(1) << index_of(id);
 			tool->set(context, id, optarg);
 		}
 	}

@@ -8,6 +8,8 @@
 
 #include "meter.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct buf;
@@ -49,10 +51,29 @@ int cli_start(int argc, char **argv, const struct cli_tool *tool, void *context,
 /* End with status 2: one line with the mistake, then the synopsis and where to read more. */
 _Noreturn void cli_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Was this option of the tool's table given? */
+bool cli_given(int id);
+
+/* Options that are not for all jobs of a tool. */
+struct cli_place {
+	int ids[8];          /* the rest 0 */
+	unsigned jobs;       /* those that they are for, a bit each */
+	const char *purpose; /* the same in words, behind "it is for" */
+};
+
+/* End by cli_misuse if an option was given that has no place in the job that is done. `where` names
+ * the job: "with -e", "around a command". */
+void cli_check_places(const struct cli_place *places, size_t count, unsigned job,
+		      const char *where);
+
 /* The value of an option, or cli_misuse with the option's name (as the user knows it: "-c"). */
 int64_t cli_count(const char *option, const char *argument, int64_t least, int64_t most);
 int64_t cli_size(const char *option, const char *argument, int64_t least, int64_t most);
 int64_t cli_duration(const char *option, const char *argument);
+
+/* End by cli_misuse if no file of this name is there but a program of PATH: then the operand, `what`
+ * in the synopsis, was forgotten, and this is the command. For tools without a command only. */
+void cli_check_file(const char *what, const char *name);
 
 /* The text of an option, or of the file that "@FILE" names, appended to out; one newline at a
  * file's end is left out. Ends with status 2 if it cannot be read. */

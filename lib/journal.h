@@ -3,9 +3,10 @@
  * the entry lb.checkpoint that its lines carry, and lb.asked.
  *
  * A line counts if it is a result, or an object with an entry lb.checkpoint. What stands behind the
- * last newline is torn, unless it is such an object in whole; what is torn is ignored when reading
- * and cut off before the first append. Any other line is damage: nothing is done to the file, but
- * for journal_repair.
+ * last newline is torn if it is no JSON; what is torn is ignored when reading and cut off before
+ * the first append. Any other line is damage: nothing is done to the file, but for journal_repair.
+ * So is a torn line that is all of the file, but begins neither as an object does nor with a NUL:
+ * that file was never a log.
  *
  * A line is found by the id of its record and a hash of what was asked, its request. The same id
  * with another request is another line.

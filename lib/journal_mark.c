@@ -122,13 +122,15 @@ static void add_marked(struct buf *out, const struct record *r, const char *entr
 void journal_set_mark(struct buf *out, const struct record *r, const char *entry,
 		      const struct buf *id, uint64_t request)
 {
+	bool logs = strcmp(entry, JOURNAL_LOGGED) == 0;
 	size_t start = out->length;
 	struct buf own = {0};
 	struct json_span other = {id->data, id->length};
+	struct journal_sealed none;
 
-	if (strcmp(entry, JOURNAL_LOGGED) == 0 && journal_may_seal(r, id)) {
+	if (logs && journal_may_seal(r, id)) {
 		add_marked(out, r, entry, (struct json_span){NULL, 0}, request, true);
-		if (journal_seal(out->data + start, out->length - start))
+		if (journal_seal(out->data + start, out->length - start, r))
 			return;
 		out->length = start;
 	}
@@ -138,6 +140,12 @@ void journal_set_mark(struct buf *out, const struct record *r, const char *entry
 		other.length = 0;
 	add_marked(out, r, entry, other, request, false);
 	buf_free(&own);
+	/* That is no seal of ours: the record was made to bear one. */
+	if (logs &&
+	    journal_unseal((struct json_span){out->data + start, out->length - start}, &none)) {
+		out->data[out->length - 1] = ' ';
+		buf_addc(out, '}');
+	}
 }
 
 bool journal_unmark(struct buf *out, const struct record *r)

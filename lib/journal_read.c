@@ -102,19 +102,34 @@ enum journal_kind journal_judge(struct record *r, const struct json_span *line, 
 		return JOURNAL_GOOD;
 	if (is_blank(line))
 		return JOURNAL_BLANK;
-	return whole ? JOURNAL_BAD : JOURNAL_TORN;
+	/* The start of a line is no JSON; nor is it all of a file that was never a log. */
+	if (whole || r->kind != RECORD_BAD ||
+	    (number == 1 && *line->at != '{' && *line->at != '\0'))
+		return JOURNAL_BAD;
+	return JOURNAL_TORN;
 }
 
-static void complain_line(const struct journal *j, const struct record *r)
+/* Say what is wrong with a line; number 0 is that of the last one. Returns -1. */
+static int complain_line(const struct journal *j, const struct record *r)
 {
-	if (r->kind == RECORD_BAD)
-		msg_warn("%s: line %" PRIu64 " cannot be read: not JSON: %s at byte %zu; "
-			 "--repair moves such lines to %s.bad",
-			 j->path, r->number, r->problem.reason, r->problem.offset + 1, j->path);
+	struct buf line = {0};
+
+	if (r->number > 0)
+		buf_addf(&line, "line %" PRIu64, r->number);
 	else
-		msg_warn("%s: line %" PRIu64 " is no result; is this the right file? "
-			 "(--repair moves such lines to %s.bad)",
-			 j->path, r->number, j->path);
+		buf_adds(&line, "the last line");
+	if (r->kind == RECORD_BAD)
+		buf_addf(&line, " cannot be read: not JSON: %s at byte %zu", r->problem.reason,
+			 r->problem.offset + 1);
+	else
+		buf_adds(&line, " is no result");
+	/* The first line, and JSON of another kind, tell most often of a file that is no log. */
+	if (r->kind != RECORD_BAD || r->number == 1)
+		buf_adds(&line, "; is this the right file?");
+	msg_warn("%s: %s (--repair moves such lines to %s.bad)", j->path, buf_string(&line),
+		 j->path);
+	buf_free(&line);
+	return -1;
 }
 
 static void add_line(struct journal *j, const char *id, size_t length, uint64_t request,
@@ -153,8 +168,7 @@ static int load_line(struct journal *j, const struct journal_reader *reader, str
 		j->torn = line.length;
 		break;
 	case JOURNAL_BAD:
-		complain_line(j, &r);
-		return -1;
+		return complain_line(j, &r);
 	}
 	return 0;
 }
@@ -308,8 +322,10 @@ int journal_settle(struct journal *j)
 		if (at > 0 || n == size)
 			last = (struct json_span){j->window.data + at, j->window.length - at};
 	}
-	enum journal_kind kind = journal_judge(&r, &last, 0, false);
+	enum journal_kind kind = journal_judge(&r, &last, last.length == size, false);
 	j->end = size;
+	if (kind == JOURNAL_BAD)
+		return complain_line(j, &r);
 	if (kind == JOURNAL_GOOD) {
 		if (journal_write(j->fd, "\n", 1) != 1)
 			return journal_complain(j, "", NULL);

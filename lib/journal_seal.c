@@ -1,10 +1,12 @@
 /*
- * Seals: a line that bears one need not be read as JSON again. Its mark ends with a checksum of all
- * that stands before it, so that it is known to be what journal_seal saw:
+ * Seals: a line that bears one need not be read as JSON again. Its mark has a checksum of all that
+ * stands before and behind it, so that the line is known to be what journal_seal saw:
  *
- *	{"custom_id":"ID",...,"lb":{...,"checkpoint":{"request":"16 digits","sum":"16 digits"}}}
+ *	{"custom_id":"ID",...,"lb":{...,"checkpoint":{"request":"16 digits","sum":"16 digits"}},...}
  *
- * a success, by an id without escapes. Any other line, or one that was changed since, is read.
+ * a success, by an id without escapes; what begins like the mark does so nowhere before. Any other
+ * line, or one that was changed since, is read. The sum is no secret: where a record was made to
+ * have one of its own, a space goes before its last brace.
  */
 #include "checksum.h"
 #include "journal_state.h"
@@ -15,19 +17,18 @@
 
 #define DIGITS 16
 
-static const char head[] = "{\"custom_id\":\"";
+static const char head[] = "{\"custom_id\":";
 static const char mark[] = "\"" JOURNAL_LOGGED "\":{\"request\":\"";
 static const char sum[] = "\",\"sum\":\"";
-static const char tail[] = "\"}}}";
+static const char tail[] = "\"}}";
 
-/* How long they are, and the offsets of the parts from the end of the line. */
+/* How long they are, and the offsets of the parts of a mark. */
 enum {
 	HEAD = sizeof head - 1,
-	TAIL = sizeof tail - 1,
-	SUM_AT = TAIL + DIGITS,
-	REQUEST_AT = SUM_AT + sizeof sum - 1 + DIGITS,
-	MARK_AT = REQUEST_AT + sizeof mark - 1,
-	LEAST = HEAD + MARK_AT + 1
+	REQUEST_AT = sizeof mark - 1,
+	SUM_AT = REQUEST_AT + DIGITS + sizeof sum - 1,
+	TAIL_AT = SUM_AT + DIGITS,
+	MARK = TAIL_AT + sizeof tail - 1
 };
 
 bool journal_parse_digits(const char *text, uint64_t *number)
@@ -49,38 +50,65 @@ bool journal_parse_digits(const char *text, uint64_t *number)
 	return all != 0;
 }
 
-/* Does the line have the form that has room for a seal? */
-static bool has_form(struct json_span line)
+/* The id that a line begins with, to its end; NULL if it does not. Some write a space before it. */
+static const char *find_id(struct json_span line)
 {
-	if (line.length < LEAST || memcmp(line.at, head, HEAD) != 0)
-		return false;
-	const char *end = line.at + line.length;
+	if (line.length < HEAD + 3 || memcmp(line.at, head, HEAD) != 0)
+		return NULL;
+	const char *at = line.at + HEAD;
+	at += *at == ' ';
+	return *at == '"' ? at + 1 : NULL;
+}
+
+/* The mark of a line, which has room for a seal; else NULL. */
+static const char *find_mark(struct json_span line, struct journal_sealed *s, uint64_t *sealed)
+{
+	const char *at = memmem(line.at, line.length, mark, sizeof mark - 1);
+
+	if (at == NULL || line.at + line.length - at < MARK)
+		return NULL;
 	/* That the quote is no escaped one, within a name, is seen by what stands before it. */
-	char before = end[-MARK_AT - 1];
-	return (before == '{' || before == ',') &&
-	       memcmp(end - MARK_AT, mark, sizeof mark - 1) == 0 &&
-	       memcmp(end - REQUEST_AT + DIGITS, sum, sizeof sum - 1) == 0 &&
-	       memcmp(end - TAIL, tail, TAIL) == 0;
+	bool formed = (at[-1] == '{' || at[-1] == ',') &&
+		      journal_parse_digits(at + REQUEST_AT, &s->request) &&
+		      memcmp(at + REQUEST_AT + DIGITS, sum, sizeof sum - 1) == 0 &&
+		      journal_parse_digits(at + SUM_AT, sealed) &&
+		      memcmp(at + TAIL_AT, tail, sizeof tail - 1) == 0;
+	return formed ? at : NULL;
+}
+
+/* The checksum of a line but for the digits of its own. */
+static uint64_t sum_line(struct json_span line, const char *at)
+{
+	const char *behind = at + TAIL_AT;
+	uint64_t before = checksum_bytes(line.at, (size_t)(at + SUM_AT - line.at), 0);
+
+	return checksum_bytes(behind, (size_t)(line.at + line.length - behind), before);
 }
 
 bool journal_may_seal(const struct record *r, const struct buf *id)
 {
 	struct json_span own = r->custom_id;
 
-	return !record_failed(r) && id->length > 0 && own.at == r->text.at + HEAD - 1 &&
-	       memcmp(r->text.at, head, HEAD) == 0 && own.length == id->length + 2 &&
-	       memcmp(own.at + 1, id->data, id->length) == 0;
+	return !record_failed(r) && id->length > 0 && own.length == id->length + 2 &&
+	       own.at + 1 == find_id(r->text) && memcmp(own.at + 1, id->data, id->length) == 0 &&
+	       memchr(id->data, '\\', id->length) == NULL;
 }
 
-bool journal_seal(char *line, size_t length)
+bool journal_seal(char *line, size_t length, const struct record *r)
 {
+	const char *end = r->text.at + r->text.length;
+	size_t behind = r->lb.at != NULL ? (size_t)(end - r->lb.at) - r->lb.length : 1;
+	struct json_span text = {line, length};
+	struct journal_sealed s;
 	char digits[DIGITS + 1];
+	uint64_t none;
 
-	if (!has_form((struct json_span){line, length}))
+	/* The mark that was set, and no other one, is what lb ends with. */
+	const char *at = find_mark(text, &s, &none);
+	if (at == NULL || at + MARK != line + length - behind)
 		return false;
-	char *at = line + length - SUM_AT;
-	snprintf(digits, sizeof digits, "%016" PRIx64, checksum_bytes(line, (size_t)(at - line)));
-	memcpy(at, digits, DIGITS);
+	snprintf(digits, sizeof digits, "%016" PRIx64, sum_line(text, at));
+	memcpy(line + (at - line) + SUM_AT, digits, DIGITS);
 	return true;
 }
 
@@ -88,15 +116,13 @@ bool journal_unseal(struct json_span line, struct journal_sealed *s)
 {
 	uint64_t sealed;
 
-	if (!has_form(line))
+	s->id.at = find_id(line);
+	if (s->id.at == NULL)
 		return false;
-	const char *end = line.at + line.length;
-	const char *at = end - SUM_AT;
-	if (!journal_parse_digits(at, &sealed) ||
-	    !journal_parse_digits(end - REQUEST_AT, &s->request) || s->request == 0 ||
-	    checksum_bytes(line.at, (size_t)(at - line.at)) != sealed)
+	const char *at = find_mark(line, s, &sealed);
+	if (at == NULL || s->request == 0 || sum_line(line, at) != sealed)
 		return false;
-	s->id.at = line.at + HEAD;
-	s->id.length = (size_t)((const char *)memchr(s->id.at, '"', line.length - HEAD) - s->id.at);
+	const char *quote = memchr(s->id.at, '"', (size_t)(at + 1 - s->id.at));
+	s->id.length = (size_t)(quote - s->id.at);
 	return true;
 }

@@ -82,29 +82,29 @@ int journal_next(struct journal_reader *r, struct json_span *line);
 enum journal_kind {
 	JOURNAL_BLANK, /* nothing but white space */
 	JOURNAL_GOOD,
-	JOURNAL_TORN, /* the last one, without a newline and not whole */
+	JOURNAL_TORN, /* the last one, without a newline and no JSON */
 	JOURNAL_BAD
 };
 
-/* What a line is, and for a good one its parts. */
+/* What a line is, and for a good one its parts. whole: it has its newline. */
 enum journal_kind journal_judge(struct record *r, const struct json_span *line, uint64_t number,
 				bool whole);
 
 /* What a sealed line says: a success. */
 struct journal_sealed {
-	struct json_span id; /* its custom_id, without quotes or escapes in it */
+	struct json_span id; /* its custom_id, between the quotes, without escapes in it */
 	uint64_t request;
 };
 
 /* Does the line bear a seal, and is it unchanged since? */
 bool journal_unseal(struct json_span line, struct journal_sealed *s);
 
-/* Is this record of this id one whose line may be sealed? */
+/* Is this record of this id one whose line may be sealed: a success that begins with the id? */
 bool journal_may_seal(const struct record *r, const struct buf *id);
 
-/* Seal the marked line of such a record, whose mark has a sum of any 16 digits. Returns whether
- * that could be done: the mark must be what the line ends with. */
-bool journal_seal(char *line, size_t length);
+/* Seal the marked line of such a record, whose mark has a sum of any 16 hexadecimal digits. Returns
+ * whether that could be done: the mark must be what lb ends with, and the first one on the line. */
+bool journal_seal(char *line, size_t length, const struct record *r);
 
 /* Read 16 lower-case hexadecimal digits. Returns whether that is what they are. */
 bool journal_parse_digits(const char *text, uint64_t *number);

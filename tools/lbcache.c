@@ -325,6 +325,8 @@ int main(int argc, char **argv)
 	if (operand == argc)
 		cli_misuse("FILE is missing");
 	bool wraps = operand + 1 < argc;
+	if (!wraps)
+		cli_check_file("FILE", argv[operand]);
 	check_options(&t, wraps);
 	struct store_key_rule *rule = &t.flow_options.rule;
 	rule->openai_base = getenv("OPENAI_BASE_URL");

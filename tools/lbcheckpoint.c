@@ -79,7 +79,7 @@ static void set_option(void *context, int id, char *argument)
 		else if (strcmp(argument, "never") == 0)
 			t->sync = CHECKPOINT_NEVER;
 		else
-			t->sync = cli_duration("--sync", argument);
+			t->sync = cli_duration("--sync, if not always or never,", argument);
 		break;
 	case OPT_TRUST_IDS:
 		t->trust_ids = true;
@@ -260,6 +260,8 @@ static void check_options(const struct lbcheckpoint *t)
 {
 	if (t->path == NULL)
 		cli_misuse("LOG is missing");
+	if (!t->wraps)
+		cli_check_file("LOG", t->path);
 	if (t->action != 0 && t->wraps)
 		cli_misuse("--status, --compact and --repair take no command");
 	if (t->keep_order && !t->wraps)

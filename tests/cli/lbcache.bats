@@ -801,3 +801,16 @@ has_stored() {
 	EOT
 	[ ! -e a.db ]
 }
+
+@test "a command without FILE in front of it is no file: status 2, and none is made" {
+	requests 2 >in
+	call lbcache lbcall <in
+	status_is 2
+	grep -q "FILE is missing" err
+	[ ! -e lbcall ]
+	call lbcache ./lbcall <in
+	status_is 0
+	[ -e lbcall ]
+	call lbcache lbcall <in
+	status_is 0
+}

@@ -558,7 +558,7 @@ status_says() {
 	cp job.log damaged
 	call lbcheckpoint job.log ./counted <in
 	status_is 4
-	grep -q '^lbcheckpoint: job.log: line 3 cannot be read: not JSON: .*; --repair moves such lines to job.log.bad$' err
+	grep -q '^lbcheckpoint: job.log: line 3 cannot be read: not JSON: .* at byte [0-9]* (--repair moves such lines to job.log.bad)$' err
 	[ ! -s out ]
 	[ ! -s asked ]
 	call lbcheckpoint job.log <in
@@ -579,6 +579,47 @@ status_says() {
 	[ "$(jq -r .custom_id asked)" = r3 ]
 }
 
+# Whether each line of job.log has a checksum by which it is known.
+all_sealed() {
+	[ "$(grep -c '"sum":"[0-9a-f]\{16\}"}}' job.log)" -eq "$(lines job.log)" ]
+}
+
+@test "each success is known by a checksum, whichever form logged it; without it, or edited, it is read the same" {
+	start_mock
+	export OPENAI_BASE_URL=$MOCK OPENAI_API_KEY=none
+	seq 5 | jq -c '{name: "n\(.)"}' | lbchunk -m gpt-4o-mini -p 'Say \(.name)' >in
+	printf '%s\n' '{"custom_id": "spaced", "url": "/v1/chat/completions", "body": {"model": "gpt-4o-mini", "messages": []}}' >>in
+	call sh -c 'lbcheckpoint job.log <in | lbcall | lbcheckpoint job.log'
+	status_is 0
+	[ "$(lines job.log)" -eq 6 ]
+	all_sealed
+	rm job.log
+	call lbcheckpoint job.log lbcost lbcall <in
+	status_is 0
+	[ "$(lines job.log)" -eq 6 ]
+	all_sealed
+	sort job.log >logged
+	call lbcheckpoint job.log cat <in
+	status_is 0
+	sort out | same logged -
+	# Each may be without its checksum, have a wrong one, or be written anew by another program.
+	for edit in 's/,"sum":"[0-9a-f]*"//' 's/"sum":"[0-9a-f]/"sum":"x/' 's/,"body"/, "body"/' 's/$/\r/'; do
+		sed "$edit" logged >job.log
+		call lbcheckpoint job.log cat <in
+		status_is 0
+		sort out >again
+		tr -d '\r' <job.log | sort | same again -
+	done
+	jq -c . logged >job.log
+	call lbcheckpoint -s job.log cat <in
+	status_is 0
+	[ ! -s out ]
+	# Where an edit takes the success or the id away, it is not done.
+	sed '1s/"error":null/"error":{"code":"x"}/; 2s/"custom_id":"/&other/' logged >job.log
+	call lbcheckpoint -s job.log <in
+	[ "$(lines out)" -eq 2 ]
+}
+
 @test "a file that is no log is not written to" {
 	fake
 	seq 3 | jq -c '{id: ., name: "x"}' >items
@@ -588,6 +629,10 @@ status_says() {
 	grep -q 'items: line 1 is no result; is this the right file?' err
 	same before items
 	[ ! -s out ]
+	gzip -c before >items
+	call lbcheckpoint items ./counted <before
+	status_is 4
+	grep -q 'items: line 1 cannot be read: not JSON: .* is this the right file?' err
 	# Nor is the standard output.
 	seq 3 | jq -c '{custom_id: "r\(.)", body: {n: .}}' >in
 	status=0
@@ -684,7 +729,21 @@ status_says() {
 	status_is 2
 	call lbcheckpoint --id '.[' job.log </dev/null
 	status_is 2
+	call lbcheckpoint --sync sometimes job.log </dev/null
+	status_is 2
+	grep -q '^lbcheckpoint: --sync, if not always or never, wants a duration' err
 	[ ! -e job.log ]
 	call lbcheckpoint /nonexistent/job.log cat </dev/null
 	status_is 4
+}
+
+@test "a command without LOG in front of it is no log: status 2, and none is made" {
+	requests 2 >in
+	call lbcheckpoint lbcall <in
+	status_is 2
+	grep -q "LOG is missing" err
+	[ ! -e lbcall ]
+	call lbcheckpoint ./lbcall <in
+	status_is 0
+	[ -e lbcall ]
 }

@@ -7,13 +7,13 @@
 /* Three lines as the journal writes them. The sums are those that xxhsum -H3 prints. */
 #define LINE_A                                                                                \
 	"{\"custom_id\":\"a\",\"error\":null,\"x\":\"\",\"lb\":{\"checkpoint\":{\"request\":" \
-	"\"0000000000000001\",\"sum\":\"5f7afb54709fe944\"}}}\n"
+	"\"0000000000000001\",\"sum\":\"fb452401e8d3677d\"}}}\n"
 #define LINE_B                                                                                \
 	"{\"custom_id\":\"b\",\"error\":{\"code\":\"e\"},\"x\":\"\",\"lb\":{\"checkpoint\":{" \
 	"\"request\":\"0000000000000002\"}}}\n"
 #define LINE_C                                                                                \
 	"{\"custom_id\":\"c\",\"error\":null,\"x\":\"\",\"lb\":{\"checkpoint\":{\"request\":" \
-	"\"0000000000000003\",\"sum\":\"4cdcc3c439ecc03c\"}}}\n"
+	"\"0000000000000003\",\"sum\":\"fff3ebe9e6f7d01b\"}}}\n"
 
 static void test_append_and_find(void)
 {
@@ -117,9 +117,9 @@ static void test_cut_everywhere(void)
 		}
 		buf_adds(&want,
 			 "{\"custom_id\":\"z\",\"error\":null,\"x\":\"\",\"lb\":{\"checkpoint\":"
-			 "{\"request\":\"0000000000000009\",\"sum\":\"1bac5362a36086a4\"}}}\n"
+			 "{\"request\":\"0000000000000009\",\"sum\":\"e72699ae8b058334\"}}}\n"
 			 "{\"custom_id\":\"y\",\"error\":null,\"x\":\"\",\"lb\":{\"checkpoint\":"
-			 "{\"request\":\"0000000000000009\",\"sum\":\"166dc40bab0d123e\"}}}\n");
+			 "{\"request\":\"0000000000000009\",\"sum\":\"0b4cbe42eb3165c6\"}}}\n");
 		read_file(log_path, &got);
 		if (got.length != want.length || memcmp(got.data, want.data, want.length) != 0) {
 			tap_bytes(got.data, got.length, want.data, want.length, "cut at %zu", n);
@@ -168,7 +168,7 @@ static void test_torn_tails(void)
 		buf_free(&text);
 		buf_free(&after);
 	}
-	write_text(log_path, "torn in the first line");
+	write_text(log_path, "{\"torn in the first line");
 	struct journal *j = open_loaded(false);
 	append(j, "a", 1, false, "");
 	tap_ok(file_is(log_path, LINE_A), "a log of nothing but a torn line is emptied");
@@ -184,6 +184,30 @@ static void load_damaged(void)
 	_exit(status);
 }
 
+static void append_damaged(void)
+{
+	struct journal *j = journal_open(log_path, JOURNAL_CREATE);
+
+	int status = j != NULL && journal_lock(j) == 0 && append(j, "z", 9, false, "") == 0 ? 0 : 4;
+	journal_free(j);
+	_exit(status);
+}
+
+/* Of one line without a newline, none of which is the start of a log's. */
+static void test_no_log(void)
+{
+	static const char *const texts[] = {
+	    "a password", "\x1f\x8b\x08", "[1,2", "12", "{\"name\":\"of a setting\"}", "\"{"};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		write_text(log_path, texts[i]);
+		tap_int(capture(load_damaged), 4, "a file of %s is no torn log", texts[i]);
+		tap_ok(strstr(captured, "is this the right file?") != NULL, "...as it says");
+		tap_int(capture(append_damaged), 4, "...nor is it appended to without being read");
+		tap_ok(file_is(log_path, texts[i]), "...and nothing is done to it");
+	}
+}
+
 static void test_damage(void)
 {
 	static const struct {
@@ -192,7 +216,7 @@ static void test_damage(void)
 	    {"{\"custom_id\":\"b\",\"err\n", "line 2 cannot be read: not JSON"},
 	    {"{\"custom_id\":\"b\"}{\"custom_id\":\"c\"}\n", "line 2 cannot be read"},
 	    {"\xff\n", "line 2 cannot be read"},
-	    {"12\n", "line 2 is no result"},
+	    {"12\n", "line 2 is no result; is this the right file? (--repair"},
 	    {"\n\n{\"custom_id\":\"b\",\"body\":{}}\n", "line 4 is no result"},
 	    {"{\"id\":1,\"name\":\"an item\"}\n", "line 2 is no result; is this the right file?"},
 	};
@@ -209,6 +233,7 @@ static void test_damage(void)
 		buf_free(&text);
 		buf_free(&after);
 	}
+	test_no_log();
 	write_text(log_path, "\n" LINE_A "  \r\n" LINE_C);
 	struct journal *j = open_loaded(false);
 	tap_int(look_up(j, "c", 3), 'd', "empty lines are no damage");

@@ -1,4 +1,5 @@
 /* Seals: which lines bear one, and that no other line is taken for one that does. */
+#include "checksum.h"
 #include "journal_files.h"
 #include "journal_state.h"
 #include "tap.h"
@@ -6,6 +7,7 @@
 #include <inttypes.h>
 
 #define REQUEST UINT64_C(0x0123456789abcdef)
+#define DIGITS  "0123456789abcdef"
 
 /* Append the record's line of a log. */
 static void mark_line(struct buf *line, const char *record, const char *id)
@@ -42,14 +44,33 @@ static const struct seal_case {
     {"{\"custom_id\":\"\\u0061\",\"response\":{}}", "a", false},
     {"{\"custom_id\":\"a\\\"b\",\"response\":{}}", "a\"b", false},
     {"{\"custom_id\":7,\"response\":{}}", "7", false},
-    {"{\"custom_id\": \"a\",\"response\":{}}", "a", false},
+    {"{\"custom_id\": \"a\",\"response\":{}}", "a", true},
     {"{ \"custom_id\":\"a\",\"response\":{}}", "a", false},
     {"{\"response\":{},\"custom_id\":\"a\"}", "a", false},
     {"{\"custom_id\":\"a\",\"response\":{},\"custom_id\":\"b\"}", "b", false},
-    {"{\"custom_id\":\"a\",\"lb\":{},\"response\":{}}", "a", false},
+    {"{\"custom_id\":\"a\",\"lb\":{},\"response\":{}}", "a", true},
     {"{\"custom_id\":\"a\",\"response\":{},\"lb\":{\"checkpoint\":{},\"ms\":5}}", "a", false},
-    {"{\"custom_id\":\"a\",\"response\":{},\"lb\":{}, \"x\":1}", "a", false},
+    {"{\"custom_id\":\"a\",\"response\":{},\"lb\":{\"ms\":5}, \"x\":1}", "a", true},
+    /* An id that is the custom_id as it is written, and not its value. */
+    {"{\"custom_id\":\"a\\\\b\",\"response\":{}}", "a\\\\b", false},
+    {"{\"custom_id\":\"a\\\"b\",\"response\":{}}", "a\\\"b", false},
+    /* Somebody else's mark, behind ours and before, and what has the form of one. */
+    {"{\"custom_id\":\"a\",\"lb\":{},\"x\":{\"checkpoint\":{\"request\":\"" DIGITS
+     "\",\"sum\":\"" DIGITS "\"}}}",
+     "a", true},
+    {"{\"custom_id\":\"a\",\"x\":{\"checkpoint\":{\"request\":\"" DIGITS "\",\"sum\":\"" DIGITS
+     "\"}},\"lb\":{}}",
+     "a", false},
+    {"{\"custom_id\":\"a\",\"lb\":{\"checkpoint\":{},\"x\":{\"checkpoint\":{\"request\":"
+     "\"1\"},\"k\":\"aaaaaaa\",\"sum\":\"" DIGITS "\"}}}",
+     "a", false},
 };
+
+/* Whether bytes of the text stand in the line, unchanged. */
+static bool has(struct buf *line, const char *text)
+{
+	return strstr(buf_string(line), text) != NULL;
+}
 
 static void test_which(void)
 {
@@ -71,6 +92,8 @@ static void test_which(void)
 			   journal_mark(&r, JOURNAL_LOGGED, &request, &id) && request == REQUEST &&
 			   strcmp(buf_string(&id), c->id) == 0,
 		       "...who reads the line finds the same");
+		tap_ok(strstr(c->record, DIGITS "\"}}") == NULL || has(&line, DIGITS "\"}}"),
+		       "...and all that is the record's own");
 		buf_free(&line);
 		buf_free(&id);
 	}
@@ -103,6 +126,38 @@ static void test_changed(void)
 	believed += is_sealed(&line, &sealed);
 	tap_int(believed, 0, "...nor a part of it, nor more than it");
 	buf_free(&line);
+}
+
+/* A failure that was made to bear a seal, with the sum that its line will have. */
+static void test_forged(void)
+{
+	char record[] = "{\"custom_id\":\"b\",\"x\":{\"checkpoint\":{\"request\":\"" DIGITS
+			"\",\"sum\":\"" DIGITS "\"}},\"error\":{\"code\":\"e\"}}";
+	struct buf line = {0}, id = {0};
+	struct journal_sealed sealed;
+	char sum[17];
+
+	mark_line(&line, record, "a");
+	char *digits = strstr(buf_string(&line), "sum\":\"") + strlen("sum\":\"");
+	size_t before = (size_t)(digits - line.data), behind = line.length - before - 16;
+	snprintf(sum, sizeof sum, "%016" PRIx64,
+		 checksum_bytes(digits + 16, behind, checksum_bytes(line.data, before, 0)));
+	memcpy(digits, sum, 16);
+	tap_ok(is_sealed(&line, &sealed), "a stranger can reckon the sum of a line");
+	memcpy(strstr(record, "sum\":\"") + strlen("sum\":\""), sum, 16);
+	buf_clear(&line);
+	mark_line(&line, record, "a");
+	tap_ok(!is_sealed(&line, &sealed) && has(&line, sum),
+	       "...but no line of his is logged that bears it as a seal");
+	struct line input = {line.data, line.length, 1, line.length};
+	struct record r;
+	uint64_t request;
+	tap_ok(record_parse(&r, &input, false) == RECORD_RESULT && record_failed(&r) &&
+		   journal_mark(&r, JOURNAL_LOGGED, &request, &id) && request == REQUEST &&
+		   strcmp(buf_string(&id), "a") == 0,
+	       "...and what is logged is the failure of its own id");
+	buf_free(&line);
+	buf_free(&id);
 }
 
 /* A log whose lines are sealed, one of them broken since. */
@@ -146,6 +201,7 @@ int main(void)
 	enter_folder();
 	test_which();
 	test_changed();
+	test_forged();
 	test_load();
 	leave_folder();
 	return tap_done();
