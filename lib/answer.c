@@ -41,43 +41,6 @@ static void fail_all(struct answer_set *set, const char *code, const char *messa
 		set->items[i].error = error;
 }
 
-/* Was the model asked for JSON? */
-static bool wants_json(struct json_span body)
-{
-	struct json_span types[] = {
-	    json_path(body, "response_format", "type", NULL),
-	    json_path(body, "text", "format", "type", NULL),
-	    json_path(body, "output_config", "format", "type", NULL),
-	};
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-		if (json_equals(types[i], "json_schema") || json_equals(types[i], "json_object"))
-			return true;
-	return false;
-}
-
-/* The JSON value in an answer's text, which models like to put between lines of three backquotes.
- * Returns 0 or -1. */
-static int find_json(const struct buf *text, struct json_span *value)
-{
-	struct json_error problem;
-	const char *p = text->data, *end = p + text->length;
-
-	if (text->length == 0)
-		return -1;
-	if (json_check(p, text->length, value, NULL, 0, &problem) == 0)
-		return 0;
-	while (p < end && (*p == ' ' || *p == '\n' || *p == '\r'))
-		p++;
-	while (end > p && (end[-1] == ' ' || end[-1] == '\n' || end[-1] == '\r'))
-		end--;
-	if (end - p < 6 || memcmp(p, "```", 3) != 0 || memcmp(end - 3, "```", 3) != 0)
-		return -1;
-	const char *line = memchr(p, '\n', (size_t)(end - p));
-	if (line == NULL || line >= end - 3)
-		return -1;
-	return json_check(line, (size_t)(end - 3 - line), value, NULL, 0, &problem);
-}
-
 /* The number of an answer, also if the model wrote it as a string. Returns 0 or -1. */
 static int answer_number(struct json_span entry, int64_t *n)
 {
@@ -134,7 +97,7 @@ static void take_packed(struct answer_set *set, const struct buf *text)
 	struct buf compact = {0};
 	struct json_span value = {NULL, 0}, answers;
 
-	if (find_json(text, &value) == 0) {
+	if (provider_find_json(text, &value) == 0) {
 		json_compact(&compact, value);
 		value = keep(set, &compact);
 	}
@@ -157,7 +120,7 @@ static void take_single(struct answer_set *set, bool wanted_json, const struct b
 	struct json_span value;
 
 	if (wanted_json) {
-		if (find_json(text, &value) < 0) {
+		if (provider_find_json(text, &value) < 0) {
 			static const char why[] = "the answer is not JSON";
 			fail_all(set, "bad_answer", why, sizeof why - 1);
 			return;
@@ -254,7 +217,7 @@ void answer_take(struct answer_set *set, const struct record *r, struct expr *fr
 {
 	struct json_span body = json_get(r->response, "body");
 	struct buf text = {0};
-	bool packed, json = wants_json(r->body);
+	bool packed, json = provider_wants_json(r->body);
 
 	*set = (struct answer_set){0};
 	take_items(set, record_lb(r, "items"));
@@ -288,6 +251,11 @@ void answer_free(struct answer_set *set)
 	*set = (struct answer_set){0};
 }
 
+bool answer_is_failure(struct json_span error)
+{
+	return json_type(json_get(error, "code")) == JSON_STRING;
+}
+
 bool answer_is_name(const char *name)
 {
 	struct buf quoted = {0};
@@ -309,7 +277,7 @@ void answer_line(struct buf *out, const struct answer_item *a, struct json_span 
 
 	if (a->error.at != NULL)
 		edits[0] = edits[1];
-	else if (json_get(json_get(item, "error"), "code").at != NULL)
+	else if (answer_is_failure(json_get(item, "error")))
 		count = 2; /* asked again after a failure: the error goes */
 	if (json_type(item) != JSON_OBJECT) {
 		struct json_span inner = item.at != NULL ? item : custom_id;

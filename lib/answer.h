@@ -38,6 +38,10 @@ struct answer_set {
 void answer_take(struct answer_set *set, const struct record *result, struct expr *from);
 void answer_free(struct answer_set *set);
 
+/* Is it the error of an item that failed before: an object with a string as its code? Any other is
+ * a member of the item's own. */
+bool answer_is_failure(struct json_span error);
+
 /* May answers go to a member of this name? It needs no escapes, and means nothing else. */
 bool answer_is_name(const char *name);
 

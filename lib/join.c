@@ -1,4 +1,5 @@
 #include "join.h"
+#include "answer.h"
 #include "expr.h"
 #include "fnv.h"
 #include "join_document.h"
@@ -348,7 +349,7 @@ bool join_add(struct join *j, const struct record *r, uint64_t sequence)
 	}
 	struct group *g = find_group(j, &chunk);
 	/* Any other error is a member of the document's own. */
-	bool failed = json_path(r->text, "error", "code", NULL).at != NULL;
+	bool failed = answer_is_failure(r->error);
 	make_room(g);
 	struct arrival *a = find_place(g, chunk.i);
 	if (a->i != 0 && !a->failed && !failed) {

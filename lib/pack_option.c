@@ -27,7 +27,7 @@ bool pack_option(struct pack_options *o, struct pack *p, int id, char *argument)
 		buf_addf(&file, "@%s", argument);
 		buf_clear(&o->schema);
 		cli_text("--schema", buf_string(&file), &o->schema);
-		o->has_schema = true;
+		o->schema_file = argument;
 		buf_free(&file);
 		return true;
 	}
@@ -75,7 +75,7 @@ static void check(const struct pack_options *o, const struct pack *p)
 	bool embeddings = p->api == PACK_EMBEDDINGS;
 
 	if (o->body != NULL) {
-		if (p->model != NULL || o->has_prompt || o->has_system || o->has_schema ||
+		if (p->model != NULL || o->has_prompt || o->has_system || o->schema_file != NULL ||
 		    p->max_output > 0 || p->cache_prefix)
 			cli_misuse("--body makes the whole body: -m, -p, -s, --schema, "
 				   "--max-output and --cache-prefix have no place beside it");
@@ -85,7 +85,8 @@ static void check(const struct pack_options *o, const struct pack *p)
 		cli_misuse("-m MODEL is missing (or -u to unpack)");
 	if (!o->has_prompt && !embeddings)
 		cli_misuse("-p PROMPT is missing");
-	if (embeddings && (o->has_system || o->has_schema || p->max_output > 0 || p->cache_prefix))
+	if (embeddings &&
+	    (o->has_system || o->schema_file != NULL || p->max_output > 0 || p->cache_prefix))
 		cli_misuse("--api embeddings takes neither -s, --schema, --max-output nor "
 			   "--cache-prefix");
 }
@@ -95,8 +96,8 @@ void pack_open(struct pack_options *o, struct pack *p)
 	struct buf problem = {0};
 
 	check(o, p);
-	if (o->has_schema && pack_read_schema(p, &o->schema, &problem) < 0)
-		cli_misuse("--schema: %s", buf_string(&problem));
+	if (o->schema_file != NULL && pack_read_schema(p, &o->schema, &problem) < 0)
+		cli_misuse("--schema: %s: %s", o->schema_file, buf_string(&problem));
 	if (!o->has_prompt)
 		buf_adds(&o->prompt, "\\(.)");
 	if (o->body != NULL)

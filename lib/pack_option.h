@@ -21,8 +21,8 @@ enum {
 /* What pack points into; zeroed at the start. */
 struct pack_options {
 	struct buf prompt, system, schema;
-	bool has_prompt, has_system, has_schema;
-	const char *body;
+	bool has_prompt, has_system;
+	const char *schema_file, *body;
 	struct pack_prices prices;
 };
 

@@ -7,8 +7,10 @@
 #include "pack.h"
 #include "record.h"
 #include "stage.h"
+#include "template.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +36,7 @@ struct packer {
 	struct json_span *items; /* room for one pack */
 	bool weighs;             /* packs are to close early */
 	int64_t weight_most;     /* of the items in one */
+	uint64_t added, failed;  /* items */
 	struct buf line, message;
 };
 
@@ -79,6 +82,7 @@ void packer_fail(struct packer *p, struct json_span item, uint64_t sequence, con
 {
 	struct buf id = {0}, error = {0};
 
+	p->failed++;
 	buf_clear(&p->line);
 	if (p->into != NULL) {
 		record_error(&error, code, message, strlen(message));
@@ -172,7 +176,8 @@ out:
 	buf_free(&id);
 }
 
-void packer_flush(struct packer *p)
+/* Send what has been gathered. */
+static void flush(struct packer *p)
 {
 	struct gathered *g = &p->gathered;
 	size_t start = 0;
@@ -196,7 +201,7 @@ static void weigh(struct packer *p, struct json_span item)
 	int64_t weight = pack_item_weight(p->pack, item, g->count + 1);
 
 	if (g->count > 0 && g->weight + weight > p->weight_most)
-		packer_flush(p);
+		flush(p);
 	g->weight += weight;
 }
 
@@ -204,16 +209,18 @@ void packer_add(struct packer *p, struct json_span item, uint64_t sequence)
 {
 	struct gathered *g = &p->gathered;
 
+	p->added++;
 	if (p->weighs)
 		weigh(p, item);
 	buf_add(&g->text, item.at, item.length);
 	g->ends[g->count] = g->text.length;
 	g->sequences[g->count++] = sequence;
 	if (g->count == p->pack->size || g->text.length > GATHERED_MOST)
-		packer_flush(p);
+		flush(p);
 }
 
-void packer_cancel(struct packer *p)
+/* What has been gathered comes out as cancelled. */
+static void cancel(struct packer *p)
 {
 	struct gathered *g = &p->gathered;
 	size_t start = 0;
@@ -226,6 +233,29 @@ void packer_cancel(struct packer *p)
 	}
 	g->count = 0;
 	buf_clear(&g->text);
+}
+
+/* Most often it is a name that the items do not have. */
+static void tell_nulls(const struct packer *p, const char *option, const struct template *text)
+{
+	struct buf expressions = {0};
+	uint64_t asked = p->added - p->failed;
+
+	if (text != NULL && asked > 1 && template_nulls(text, &expressions))
+		msg_warn("%s: %s gave null for all %" PRIu64 " items", option,
+			 buf_string(&expressions), asked);
+	buf_free(&expressions);
+}
+
+void packer_finish(struct packer *p, bool stopped)
+{
+	if (stopped) {
+		cancel(p);
+		return;
+	}
+	flush(p);
+	tell_nulls(p, "-p", p->pack->prompt);
+	tell_nulls(p, "-s", p->pack->system);
 }
 
 void packer_ask_again(struct packer *p, const struct answer_set *set, const uint64_t *sequences)

@@ -8,6 +8,7 @@
 
 #include "json.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,11 +31,9 @@ void packer_free(struct packer *p);
  * and the sequence numbers of all, uint64_t each, are the flight's note. */
 void packer_add(struct packer *p, struct json_span item, uint64_t sequence);
 
-/* Send what has been gathered. */
-void packer_flush(struct packer *p);
-
-/* What has been gathered comes out as cancelled. */
-void packer_cancel(struct packer *p);
+/* No more will come: what has been gathered is sent, or if stopped comes out as cancelled. If an
+ * expression of the prompt or the system text gave null for all items, that is said. */
+void packer_finish(struct packer *p, bool stopped);
 
 /* An item comes out failed. */
 void packer_fail(struct packer *p, struct json_span item, uint64_t sequence, const char *code,

@@ -221,11 +221,47 @@ void record_reject(struct buf *out, const struct record *r, const char *hint)
 	buf_free(&message);
 }
 
+/* ASCII as UTF-16 has a NUL in each pair of bytes, the first of which may be a mark. */
+static const char *hint_of_utf16(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	if (n >= 2 && (memcmp(p, "\xff\xfe", 2) == 0 || memcmp(p, "\xfe\xff", 2) == 0))
+		return "the input looks like UTF-16: put  iconv -f UTF-16 -t UTF-8  in front";
+	if (n < 4)
+		return NULL;
+	while (i < 4 && (p[i] == '\0') == (i % 2 == 1))
+		i++;
+	if (i == 4)
+		return "the input looks like UTF-16: put  iconv -f UTF-16LE -t UTF-8  in front";
+	for (i = 0; i < 4 && (p[i] == '\0') == (i % 2 == 0);)
+		i++;
+	if (i == 4)
+		return "the input looks like UTF-16: put  iconv -f UTF-16BE -t UTF-8  in front";
+	return NULL;
+}
+
+/* Is it UTF-8 without control characters? */
+static bool is_plain_text(const char *p, size_t n)
+{
+	struct buf quoted = {0};
+	bool plain = !json_quote(&quoted, p, n);
+
+	for (size_t i = 0; i < n; i++)
+		if (p[i] == '\x7f' || ((unsigned char)p[i] < 0x20 && p[i] != '\t'))
+			plain = false;
+	buf_free(&quoted);
+	return plain;
+}
+
 const char *record_hint(const struct record *r)
 {
 	const char *p = r->text.at;
 	const char *end = p + r->text.length;
+	const char *utf16 = r->kind == RECORD_BAD ? hint_of_utf16(p, r->text.length) : NULL;
 
+	if (utf16 != NULL)
+		return utf16;
 	while (p < end && (*p == ' ' || *p == '\t'))
 		p++;
 	if (p < end && *p == '[' && r->kind != RECORD_BAD)
@@ -236,5 +272,7 @@ const char *record_hint(const struct record *r)
 		return "the input looks like one big array: put  jq -c '.[]'  in front";
 	if (*p == '{' && r->problem.offset >= r->text.length)
 		return "the input looks like pretty-printed JSON: put  jq -c .  in front";
+	if (*p != '{' && is_plain_text(p, (size_t)(end - p)))
+		return "the input looks like plain text: put  jq -Rc .  in front";
 	return NULL;
 }

@@ -163,12 +163,10 @@ static void add_with_chunk(struct buf *out, struct json_span object, struct json
 	buf_add(out, cut, (size_t)(end - cut));
 }
 
-/* Make the document an object that a piece can be put into. The error of an earlier run goes. */
+/* Make the document an object that a piece can be put into. */
 static void make_whole(struct splitter *s, struct json_span document, struct cutting *c)
 {
-	struct json_edit edits[2];
 	struct buf object = {0}, edited = {0};
-	size_t count = 0;
 
 	if (json_type(document) != JSON_OBJECT) {
 		buf_adds(&object, "{\"item\":");
@@ -176,12 +174,9 @@ static void make_whole(struct splitter *s, struct json_span document, struct cut
 		buf_addc(&object, '}');
 		document = (struct json_span){object.data, object.length};
 	}
-	if (!s->plain)
-		edits[count++] = (struct json_edit){s->into, JSON_LITERAL("\"\"")};
-	if (json_path(document, "error", "code", NULL).at != NULL)
-		edits[count++] = (struct json_edit){"error", {NULL, 0}};
-	if (count > 0) {
-		json_set(&edited, document, edits, count);
+	if (!s->plain) {
+		struct json_edit edit = {s->into, JSON_LITERAL("\"\"")};
+		json_set(&edited, document, &edit, 1);
 		document = (struct json_span){edited.data, edited.length};
 	}
 	buf_clear(&s->whole);

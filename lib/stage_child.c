@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,12 +20,26 @@
 /* After this many deaths in a row without one answer it is not started again. */
 #define BARREN_MOST 3
 
+/* Is it a file with input, given as other filters take it? */
+static bool is_input(const char *name)
+{
+	struct stat file;
+
+	return stat(name, &file) == 0 && S_ISREG(file.st_mode) && access(name, X_OK) < 0;
+}
+
 int stage_child_start(struct stage *s)
 {
 	char *const *argv = s->options.command;
 
 	if (child_start(&s->child, argv, s->options.pipe_size) < 0) {
-		msg_warn("cannot run %s: %s", argv[0], strerror(errno));
+		const char *reason = strerror(errno);
+		if (is_input(argv[0]))
+			msg_warn("cannot run %s: it is a file that is not executable: input is "
+				 "read from stdin, < %s",
+				 argv[0], argv[0]);
+		else
+			msg_warn("cannot run %s: %s", argv[0], reason);
 		return -1;
 	}
 	out_init(&s->feed, s->child.in);

@@ -12,6 +12,7 @@ struct piece {
 	char *text;
 	size_t length;
 	struct expr *expr;
+	bool useful; /* it gave something else than null */
 };
 
 struct template
@@ -64,7 +65,7 @@ static struct piece *add_piece(struct template *t)
 		t->pieces = mem_resize(t->pieces, t->capacity, sizeof *t->pieces);
 	}
 	struct piece *piece = &t->pieces[t->count++];
-	*piece = (struct piece){NULL, 0, NULL};
+	*piece = (struct piece){NULL, 0, NULL, false};
 	return piece;
 }
 
@@ -159,15 +160,18 @@ struct json_span template_head(const struct template *t, bool *whole)
 }
 
 /* Append an expression's value. Returns 0 or -1. */
-static int add_value(struct template *t, struct expr *e, struct buf *out, struct buf *message)
+static int add_value(struct template *t, struct piece *piece, struct buf *out, struct buf *message)
 {
 	struct buf reason = {0};
-	int found = expr_text(e, t->view, out, &reason);
+	size_t start = out->length;
+	int found = expr_text(piece->expr, t->view, out, &reason);
 
 	if (found == 0)
 		buf_adds(out, "null");
+	if (found >= 0 && (out->length - start != 4 || memcmp(out->data + start, "null", 4) != 0))
+		piece->useful = true;
 	if (found < 0) {
-		expr_show(e, message);
+		expr_show(piece->expr, message);
 		buf_adds(message, ": ");
 		buf_add(message, reason.data, reason.length);
 	}
@@ -182,9 +186,9 @@ int template_fill(struct template *t, struct json_span input, struct buf *out, s
 
 	expr_view_set(t->view, input);
 	for (size_t i = 0; i < t->count && result == 0; i++) {
-		const struct piece *piece = &t->pieces[i];
+		struct piece *piece = &t->pieces[i];
 		if (piece->expr != NULL)
-			result = add_value(t, piece->expr, out, message);
+			result = add_value(t, piece, out, message);
 		else
 			buf_add(out, piece->text, piece->length);
 	}
@@ -193,4 +197,18 @@ int template_fill(struct template *t, struct json_span input, struct buf *out, s
 	/* Not to keep a parsed record while the next one is awaited. */
 	expr_view_set(t->view, (struct json_span){NULL, 0});
 	return result;
+}
+
+bool template_nulls(const struct template *t, struct buf *out)
+{
+	size_t start = out->length;
+
+	for (size_t i = 0; i < t->count; i++) {
+		if (t->pieces[i].expr == NULL || t->pieces[i].useful)
+			continue;
+		if (out->length > start)
+			buf_adds(out, ", ");
+		expr_show(t->pieces[i].expr, out);
+	}
+	return out->length > start;
 }

@@ -31,4 +31,8 @@ struct json_span template_head(const struct template *t, bool *whole);
  */
 int template_fill(struct template *t, struct json_span input, struct buf *out, struct buf *message);
 
+/* Append the expressions that have given "null" whenever the template was filled, as messages name
+ * them, with commas between. Returns whether there are any. */
+bool template_nulls(const struct template *t, struct buf *out);
+
 #endif

@@ -6,22 +6,16 @@
  * In wrap form items in, items out. State: none, but a temporary file to tell repeated ids apart.
  */
 #include "answer.h"
-#include "buf.h"
 #include "cli.h"
 #include "expr.h"
 #include "join.h"
-#include "json.h"
-#include "mem.h"
-#include "msg.h"
 #include "naming.h"
 #include "pack_option.h"
 #include "packer.h"
 #include "record.h"
 #include "splitter.h"
 #include "stage.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "unpacker.h"
 
 /* Results are requests and answers in one line, so they may be longer than either. */
 #define RESULT_LINE_MOST ((size_t)256 << 20)
@@ -44,9 +38,9 @@ struct lbchunk {
 	struct naming *naming;
 	struct expr *answer;
 	struct packer *packer;
+	struct unpacker *unpacker;
 	struct splitter *splitter;
 	struct join *join;
-	struct buf line;
 };
 
 enum {
@@ -151,50 +145,14 @@ static void set_option(void *context, int id, char *argument)
 	}
 }
 
-static void emit_item(struct lbchunk *t, const struct answer_item *a, struct json_span custom_id,
-		      uint64_t sequence)
-{
-	buf_clear(&t->line);
-	answer_line(&t->line, a, custom_id, t->into);
-	stage_emit(t->stage, sequence, (struct json_span){t->line.data, t->line.length},
-		   a->error.at != NULL);
-}
-
 /* The result job: each item with its answer. */
 static void on_result(struct stage *s, void *context, const struct record *r, uint64_t sequence,
 		      const struct stage_flight *flight)
 {
 	struct lbchunk *t = context;
-	struct record own = *r;
-	struct answer_set set;
-	uint64_t *sequences = NULL;
 
-	if (flight != NULL) {
-		/* The command may have dropped lb: the items are those that were sent. */
-		struct json_span lb = json_get(flight->request, "lb");
-		own.lb = lb;
-		if (own.body.at == NULL)
-			own.body = json_get(flight->request, "body");
-		sequences = mem_alloc(flight->note_length);
-		memcpy(sequences, flight->note, flight->note_length);
-	}
-	answer_take(&set, &own, t->answer);
-	bool again = flight != NULL && set.again && !flight->lost && !stage_stopping(s);
-	for (size_t i = 0; i < set.count; i++)
-		if (!again || set.items[i].error.at == NULL)
-			emit_item(t, &set.items[i], own.custom_id,
-				  sequences != NULL ? sequences[i] : sequence);
-	if (again)
-		packer_ask_again(t->packer, &set, sequences);
-	answer_free(&set);
-	free(sequences);
-}
-
-/* A failed result with an item, as --split makes of what it cannot cut. */
-static bool has_failed(const struct record *r)
-{
-	return r->custom_id.at != NULL && record_failed(r) &&
-	       json_count(record_lb(r, "items")) == 1;
+	(void)s;
+	unpacker_take(t->unpacker, r, sequence, flight);
 }
 
 /* The request job: an item goes into a pack, or is cut. */
@@ -203,12 +161,13 @@ static void on_item(struct stage *s, void *context, const struct record *r, uint
 {
 	struct lbchunk *t = context;
 
+	(void)s;
 	(void)note;
 	(void)note_length;
+	if (unpacker_pass(t->unpacker, r, sequence))
+		return;
 	if (t->mode == SPLITS)
 		splitter_add(t->splitter, r->text, sequence);
-	else if (t->mode == WRAPS && has_failed(r))
-		on_result(s, context, r, sequence, NULL);
 	else
 		packer_add(t->packer, r->text, sequence);
 }
@@ -220,10 +179,10 @@ static void on_finish(struct stage *s, void *context, bool stopped)
 	(void)s;
 	if (t->mode == JOINS)
 		join_finish(t->join);
-	else if (stopped)
-		packer_cancel(t->packer);
+	else if (t->mode == UNPACKS)
+		unpacker_finish(t->unpacker);
 	else
-		packer_flush(t->packer);
+		packer_finish(t->packer, stopped);
 }
 
 /* An item that the stage gives up. */
@@ -233,6 +192,8 @@ static void on_fail(struct stage *s, void *context, const struct record *r, uint
 	struct lbchunk *t = context;
 
 	(void)s;
+	if (unpacker_pass(t->unpacker, r, sequence))
+		return;
 	if (t->mode == SPLITS)
 		splitter_fail(t->splitter, r->text, sequence, code, message);
 	else
@@ -247,7 +208,9 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 	(void)note;
 	(void)note_length;
 
-	if (t->mode != JOINS || !join_add(t->join, r, sequence))
+	if (t->mode == UNPACKS)
+		unpacker_pass_request(t->unpacker, r, sequence);
+	else if (!join_add(t->join, r, sequence))
 		stage_emit_record(s, sequence, r);
 }
 
@@ -310,19 +273,11 @@ static void choose_mode(struct lbchunk *t, bool wraps)
 		t->into = "answer";
 }
 
-static void open_all(struct lbchunk *t)
+/* What the request job needs. */
+static void open_requests(struct lbchunk *t)
 {
 	char *error = NULL;
 
-	if (t->answer_text != NULL && (t->answer = expr_new(t->answer_text, &error)) == NULL)
-		cli_misuse("--answer: %s", error);
-	if (t->mode == JOINS) {
-		t->join = join_new(t->stage, t->join_text, t->into, &error);
-		if (t->join == NULL)
-			cli_misuse("--join: %s", error);
-	}
-	if (t->mode == UNPACKS || t->mode == JOINS)
-		return;
 	t->naming = naming_new(t->id_text, &error);
 	if (t->naming == NULL)
 		cli_misuse("--id: %s", error);
@@ -337,6 +292,24 @@ static void open_all(struct lbchunk *t)
 	t->packer = packer_new(t->stage, &t->pack, t->naming, t->mode == WRAPS ? t->into : NULL);
 }
 
+static void open_all(struct lbchunk *t)
+{
+	char *error = NULL;
+
+	if (t->answer_text != NULL && (t->answer = expr_new(t->answer_text, &error)) == NULL)
+		cli_misuse("--answer: %s", error);
+	if (t->mode == JOINS) {
+		t->join = join_new(t->stage, t->join_text, t->into, &error);
+		if (t->join == NULL)
+			cli_misuse("--join: %s", error);
+		return;
+	}
+	if (t->mode != UNPACKS)
+		open_requests(t);
+	t->unpacker =
+	    unpacker_new(t->stage, t->answer, t->into, t->mode == WRAPS ? t->packer : NULL);
+}
+
 static void close_all(struct lbchunk *t)
 {
 	stage_free(t->stage);
@@ -344,15 +317,16 @@ static void close_all(struct lbchunk *t)
 	pack_close(&t->pack_options, &t->pack);
 	naming_free(t->naming);
 	packer_free(t->packer);
+	unpacker_free(t->unpacker);
 	splitter_free(t->splitter);
 	join_free(t->join);
-	buf_free(&t->line);
 }
 
 static struct stage_jobs jobs_of(enum mode mode)
 {
 	if (mode == UNPACKS)
-		return (struct stage_jobs){.request = on_request, .result = on_result};
+		return (struct stage_jobs){
+		    .request = on_request, .result = on_result, .finish = on_finish};
 	if (mode == JOINS)
 		return (struct stage_jobs){.request = on_request,
 					   .result = on_failed_piece,

@@ -325,6 +325,66 @@ ids() {
 	holds out '.error.message | contains("no object")'
 }
 
+@test "an expression that gave null for all items is named at the end, with their number" {
+	printf '%s\n' '{"a":1,"t":"null"}' '{"a":"x","b":null,"t":""}' '{"a":null,"b":2}' >in
+	local n want arguments
+	while IFS='|' read -r want arguments; do
+		echo "$arguments"
+		for n in 1 2 3; do
+			eval call lbchunk -m m "$arguments" -n $n <in
+			status_is 0
+			if [ -n "$want" ]; then
+				[ "$(cat err)" = "lbchunk: $want" ]
+			else
+				[ ! -s err ]
+			fi
+		done
+	done <<-'EOT'
+		-p: '.txt' gave null for all 3 items|-p 'Classify: \(.txt)'
+		-p: '.txt', '.c.d' gave null for all 3 items|-p '\(.txt) \(.a) \(.c.d)'
+		-p: '.txt' gave null for all 3 items|-p '\(.txt)' --max-input 500
+		-p: '.txt' gave null for all 3 items|-p '\(.txt)' --api embeddings
+		-s: '.nothing?' gave null for all 3 items|-p '\(.a)' -s '\(.nothing?)'
+		|-p '\(.b)'
+		|-p '\(.t)'
+		|-p null
+	EOT
+	# Of one item nothing can be said, nor where all failed.
+	call lbchunk -m m -p '\(.txt)' < <(head -n 1 in)
+	[ ! -s err ]
+	call lbchunk -m m -p '\(.txt) \(.a | error("no"))' <in
+	status_is 1
+	[ ! -s err ]
+	# Those that failed are not counted.
+	call lbchunk -m m -p '\(.txt)' < <(cat in; echo '[]')
+	status_is 1
+	[ "$(cat err)" = "lbchunk: -p: '.txt' gave null for all 3 items" ]
+	call lbchunk -m m -p '\(.txt)' cat <in
+	grep -qxF "lbchunk: -p: '.txt' gave null for all 3 items" err
+}
+
+@test "input that is plain text or UTF-16: the first failure, and a line on stderr, say what to put in front" {
+	printf 'id,name\n1,mug\n' >in
+	call lbchunk -m m -p '\(.name)' <in
+	status_is 1
+	[ "$(cat err)" = "lbchunk: line 1: the input looks like plain text: put  jq -Rc .  in front" ]
+	[ "$(jq -r '.error.message' out | head -n 1)" = \
+		"line 1: not JSON: unexpected character at byte 1; the input looks like plain text: put  jq -Rc .  in front" ]
+	[ "$(lines out)" -eq 2 ]
+	call lbchunk -m m -p '\(.)' < <(jq -Rc . in)
+	status_is 0
+	local code
+	for code in UTF-16 UTF-16LE UTF-16BE; do
+		echo "$ITEM" | iconv -f UTF-8 -t $code >in
+		call lbchunk -m m -p '\(.name)' <in
+		status_is 1
+		iconv=$(sed -n 's/.*looks like UTF-16: put  \(.*\)  in front$/\1/p' err)
+		call lbchunk -m m -p '\(.name)' < <(sh -c "$iconv" <in)
+		status_is 0
+		holds out '.body.messages[0].content == "mug"'
+	done
+}
+
 @test "misuse: status 2, and the first line names the option" {
 	echo '{"type":"object","properties":{"x":{"$ref":"#"}}}' >recursive
 	echo '[1]' >array
@@ -349,9 +409,9 @@ ids() {
 		-n |-m m -p x -n many
 		--api |-m m -p x --api smoke
 		--schema: /nonexistent|-m m -p x --schema /nonexistent
-		--schema: not JSON|-m m -p x --schema broken
-		--schema: |-m m -p x --schema array
-		--schema: |-m m -p x -n 2 --schema recursive
+		--schema: broken: not JSON|-m m -p x --schema broken
+		--schema: array: a JSON Schema is|-m m -p x --schema array
+		--schema: recursive: it refers|-m m -p x -n 2 --schema recursive
 		--id: |-m m -p x --id '.a |'
 		--body: |--body '{'
 		--body |--body '{}' -p x
@@ -371,6 +431,9 @@ ids() {
 		--into|-u --into item
 		--into|-u --into ''
 		-x|-m m -p x -x
-		cannot run no-such-command|-m m -p x no-such-command
+		cannot run no-such-command: No such file|-m m -p x no-such-command
+		cannot run array: it is a file that is not executable: input is read from stdin, < array|-m m -p x array
+		cannot run ./array: it is a file that is not executable: input is read from stdin, < ./array|-m m -p x ./array
+		cannot run /: Permission denied|-m m -p x /
 	EOT
 }

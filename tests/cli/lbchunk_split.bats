@@ -24,10 +24,10 @@ split_is() {
 	split_is 0 '{"text":"x","id":"a","chunk":{"id":"a-1","doc":"a","i":1,"of":1,"start":0,"end":1,"path":".text"}}
 {"text":"","id":"b","chunk":{"id":"b-1","doc":"b","i":1,"of":1,"start":0,"end":0,"path":".text"}}' \
 		--split .text --size 10
-	# The error of an earlier run goes; a member of that name of the document's own stays.
-	printf '%s\n' '{"id":"a","error":{"code":"pieces_failed","pieces":[]},"text":"x"}' '{"error":"own","text":"x","id":"b"}' >in
-	split_is 0 '{"id":"a","text":"x","chunk":{"id":"a-1","doc":"a","i":1,"of":1,"start":0,"end":1,"path":".text"}}
-{"error":"own","text":"x","id":"b","chunk":{"id":"b-1","doc":"b","i":1,"of":1,"start":0,"end":1,"path":".text"}}' \
+	# A member "error" of the document's own stays.
+	printf '%s\n' '{"error":"own","text":"x","id":"b"}' '{"error":{"code":5},"text":"x","id":"c"}' >in
+	split_is 0 '{"error":"own","text":"x","id":"b","chunk":{"id":"b-1","doc":"b","i":1,"of":1,"start":0,"end":1,"path":".text"}}
+{"error":{"code":5},"text":"x","id":"c","chunk":{"id":"c-1","doc":"c","i":1,"of":1,"start":0,"end":1,"path":".text"}}' \
 		--split .text --size 10
 	# A chunk of the document's own is kept in it.
 	echo '{"chunk": 5 ,"id":"a","text":"x"}' >in
@@ -121,6 +121,34 @@ split_is() {
 		'["a",null,"bad_item"] ["b",null,"bad_item"] ["d","yes",null] ["s",null,"bad_item"] ' ]
 }
 
+@test "a document that has failed before is not cut: it passes, also past packing, calls and joining" {
+	printf '%s\n' '{"id":"a","error":{"code":"pieces_failed","pieces":[]},"text":"x" }' '{"id":"b","text":"y"}' >in
+	split_is 1 '{"id":"a","error":{"code":"pieces_failed","pieces":[]},"text":"x" }
+{"id":"b","text":"y","chunk":{"id":"b-1","doc":"b","i":1,"of":1,"start":0,"end":1,"path":".text"}}' \
+		--split .text --size 10
+	start_mock
+	mv out pieces
+	call lbchunk -m m -p '\(.text)' lbcall -u "$MOCK" --auth none <pieces
+	status_is 1
+	mv out answered
+	call lbchunk --join .answer <answered
+	status_is 1
+	head -n 1 in >want
+	jq -c 'select(.id == "b") | .answer |= type' out >got
+	echo '{"id":"b","text":"y","answer":"string"}' | cat want - | sort >both
+	grep pieces_failed out | cat - got | sort >got.both
+	same both got.both
+}
+
+# bats test_tags=valgrind
+@test "--join: an error without a code that is text is the piece's own, and no failure" {
+	echo '{"id":"a","error":{"code":5},"text":"1 2 "}' >in
+	lbchunk --split .text --size 2 --by chars <in | jq -c '.answer = "x"' >pieces
+	call lbchunk --join .answer <pieces
+	[ "$(cat out)" = '{"id":"a","error":{"code":5},"text":"1 2 ","answer":"x\nx"}' ]
+}
+
+# bats test_tags=valgrind
 @test "what is no document, or no piece, passes untouched" {
 	printf '%s\n' '{"custom_id":"r","body":{} }' '{"custom_id":"s","response":{"body":1},"error":null}' >in
 	split_is 0 "$(cat in)" --split .text --size 10

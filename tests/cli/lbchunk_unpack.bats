@@ -224,6 +224,20 @@ outcomes() {
 	unpacks 0 "$(cat in)"
 }
 
+# bats test_tags=valgrind
+@test "an item that has failed passes; requests pass, and it is said that they were never answered" {
+	printf '%s\n' '{"id":1, "error":{"code":"http_500","message":"m"} }' '{"error":"own","n":1.0}' \
+		'{"custom_id":"x","error":{"code":"refusal"},"text":"t"}' >in
+	unpacks 1 "$(cat in)"
+	[ ! -s err ]
+	# A result that failed is none.
+	echo '{"custom_id":"x","body":{},"response":null,"error":{"code":"refusal"}}' >in
+	unpacks 1 '{"custom_id":"x","error":{"code":"refusal"}}'
+	lbchunk -m m -p '\(.n)' >in < <(printf '{"n":%d}\n' 1 2 3)
+	unpacks 0 "$(cat in)"
+	[ "$(cat err)" = "lbchunk: -u: requests came that were never answered, and passed: 3; put  lbcall  before it" ]
+}
+
 # hostile SEED COUNT: objects of every shape that must pass unchanged, spaced as they please.
 hostile() {
 	cat >hostile.py <<-'EOT'

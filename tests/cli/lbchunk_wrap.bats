@@ -131,6 +131,110 @@ model() {
 	[ "$(jq -r '"\(.id) \(.answer) \(.error.code)"' out | sort | xargs -d '\n')" = "a for a null b for b null c null cancelled" ]
 }
 
+# A first step of which two items failed, and what the second is to make of them: "for x" is an answer.
+first_step() {
+	cat >in <<-'EOT'
+		{"id":1,"first":"x"}
+		{"id":2, "error":{"code":"http_500","message":"m","more":[1.0]} }
+		{"custom_id":"c","first":"x","error":null}
+		{"id":4,"first":"x","error":"own"}
+		{"error":{"code":"refusal"},"first":"x","id":5}
+		{"id":6,"first":"x","error":{"code":500}}
+		{"id":7,"first":"x","error":["code"]}
+	EOT
+	sed -e '2b' -e '5b' -e 's/}$/,"second":"for x"}/' in >want
+	sort want >want.sorted
+}
+
+# bats test_tags=valgrind
+@test "what failed in one step is not asked in the next: it comes out as it was, once, and status 1" {
+	model
+	first_step
+	local n
+	for n in 1 2 5; do
+		echo "-n $n"
+		rm -f sizes
+		call lbchunk -k -m m -n $n -p '\(.first)' --into second python3 model.py <in
+		status_is 1
+		same want out
+		[ "$(awk '{ n += $1 } END { print n }' sizes)" -eq 5 ]
+		# With pipes, and out of order.
+		call lbchunk -m m -n $n -p '\(.first)' <in
+		status_is 1
+		[ "$(jq -c '.lb.items[]?' out | wc -l)" -eq 5 ]
+		grep '"body"' out >requests
+		grep -v '"body"' out >results
+		python3 model.py <requests | paste -d '\n' - requests | jq -c '.lb = input.lb' >>results
+		call lbchunk -u --into second <results
+		status_is 1
+		sort out >got
+		same want.sorted got
+	done
+}
+
+@test "two steps with a provider that fails: no failure is asked about, paid for or lost" {
+	start_mock --seed 3 --fail 400:30% --log calls
+	export OPENAI_BASE_URL=$MOCK OPENAI_API_KEY=dummy
+	seq 60 | jq -c '{id: ., text: "Number \(.)"}' >in
+	lbchunk -m m -n 3 -p '\(.text)' --into first lbcall <in >wrapped || [ $? -eq 1 ]
+	lbchunk -m m -p '\(.text)' <in | lbcall | lbchunk -u --into first >piped || [ $? -eq 1 ]
+	stop_mock
+	local form
+	for form in wrapped piped; do
+		echo "$form"
+		jq -c 'select(.error)' $form | sort >failed
+		[ -s failed ]
+		start_mock --log "calls.$form"
+		export OPENAI_BASE_URL=$MOCK
+		if [ $form = wrapped ]; then
+			call lbchunk -m m -p 'Rate this: \(.first)' --into second lbcall <$form
+		else
+			lbchunk -m m -p 'Rate this: \(.first)' <$form >requests || [ $? -eq 1 ]
+			lbretry lbcheckpoint job.log lbcall <requests >results || [ $? -eq 1 ]
+			call lbchunk -u --into second <results
+		fi
+		status_is 1
+		stop_mock
+		[ "$(lines "calls.$form")" -eq $((60 - $(lines failed))) ]
+		jq -c 'select(.error)' out | sort >got
+		same failed got
+		[ "$(jq -c .id out | sort -u | wc -l)" -eq 60 ]
+		holds out 'if .error then has("first") or has("second") | not else .first and .second end'
+	done
+	# Asked again, they are items like others.
+	start_mock
+	export OPENAI_BASE_URL=$MOCK
+	jq -c 'select(.error) | del(.error)' wrapped >in
+	call lbchunk -m m -p '\(.text)' --into first lbcall <in
+	status_is 0
+	[ "$(lines out)" -eq "$(lines in)" ]
+}
+
+@test "around a command: after a signal, too, what failed before comes out as it was" {
+	model
+	mkfifo gate
+	# More than the command's pipe and the feed before it hold.
+	jq -nc '("x" * 1000) as $x | range(4000) | {id: ., $x} + if . % 2 == 0 then {error: {code: "http_500"}} else {} end' >in
+	timeout -k 5 60 lbchunk -m m -p '\(.id)\(.x)' sh -c 'read -r first; echo "$first" >asked; read -r go <gate; cat >>asked; python3 model.py <asked' \
+		<in >out 2>err 3>&- &
+	pid=$!
+	until_true test -s asked
+	until_true sh -c 'grep -q "^State:.S" "/proc/$1/status"' - "$(pgrep -P "$pid" -x lbchunk)"
+	kill -INT "$(pgrep -P "$pid" -x lbchunk)"
+	echo go >gate
+	status=0
+	wait "$pid" || status=$?
+	status_is 3
+	[ "$(lines out)" -gt 100 ]
+	[ "$(lines out)" -lt 4000 ]
+	grep -F '"code":"http_500"' out | sort >failed
+	sort in >known
+	[ -z "$(comm -23 failed known)" ]
+	holds out '(.id % 2 == 0) == (.error.code == "http_500")'
+	# Some of both had been read, but not begun.
+	jq -es '(map(select(.error.code == "cancelled").id) | min) as $first | any(.error.code == "http_500" and .id > $first)' out
+}
+
 @test "bad_item failures travel through the call and back to their item" {
 	start_mock
 	printf '%s\n' '{"id":"a","n":1}' '{"id":"b","n":"x"}' '"text"' >in

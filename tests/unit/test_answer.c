@@ -93,6 +93,7 @@ static void test_line(void)
 	    {NULL, "3", NULL, "{\"custom_id\":\"id\",\"answer\":3}"},
 	    {"{\"error\":{\"code\":\"c\"},\"a\":1}", "3", NULL, "{\"a\":1,\"answer\":3}"},
 	    {"{\"error\":\"own\"}", "3", NULL, "{\"error\":\"own\",\"answer\":3}"},
+	    {"{\"error\":{\"code\":5}}", "3", NULL, "{\"error\":{\"code\":5},\"answer\":3}"},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -107,10 +108,37 @@ static void test_line(void)
 	}
 }
 
+static void test_failure(void)
+{
+	static const struct {
+		const char *error;
+		bool want;
+	} cases[] = {
+	    {"{\"code\":\"http_500\",\"message\":\"m\"}", true},
+	    {"{\"c\\u006fde\":\"\"}", true},
+	    {"{\"code\":500}", false},
+	    {"{\"code\":null}", false},
+	    {"{\"message\":\"m\"}", false},
+	    {"{}", false},
+	    {"\"code\"", false},
+	    {"[\"code\"]", false},
+	    {"7", false},
+	    {"null", false},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct json_span error = {cases[i].error, strlen(cases[i].error)};
+		tap_int(answer_is_failure(error), cases[i].want, "%s is a failure, or not",
+			cases[i].error);
+	}
+	tap_ok(!answer_is_failure((struct json_span){NULL, 0}), "none is none");
+}
+
 int main(void)
 {
 	test_take();
 	test_line();
+	test_failure();
 	buf_free(&outcome);
 	return tap_done();
 }

@@ -262,9 +262,36 @@ static void test_hints(void)
 	    {"[1,2]", "jq -c '.[]'"},
 	    {"{\"a\":1,}", NULL},
 	    {"{\"a\":1}", NULL},
-	    {"oops", NULL},
 	    {"\"a\"", NULL},
 	    {"", NULL},
+	    {"oops", "plain text: put  jq -Rc ."},
+	    {"name,price", "plain text: put  jq -Rc ."},
+	    {" \t- an item\tof a list", "plain text: put  jq -Rc ."},
+	    {"1,Teapot,3.50", "plain text: put  jq -Rc ."},
+	    {"\"id\",\"name\"", "plain text: put  jq -Rc ."},
+	    {"caf\xc3\xa9", "plain text: put  jq -Rc ."},
+	    {"caf\xe9", NULL},
+	    {"\x1f\x8b\x08", NULL},
+	    {"\x1b[31mred", NULL},
+	    {"del\x7f", NULL},
+	    {"{'a':1}", NULL},
+	};
+	static const struct {
+		const char *text;
+		size_t n;
+		const char *want;
+	} bytes[] = {
+	    {"\xff\xfe{\0\"\0a\0", 8, "UTF-16: put  iconv -f UTF-16 -t UTF-8"},
+	    {"\xfe\xff\0{\0\"\0a", 8, "UTF-16: put  iconv -f UTF-16 -t UTF-8"},
+	    {"\xff\xfe", 2, "UTF-16: put  iconv -f UTF-16 -t UTF-8"},
+	    {"{\0\"\0a\0", 6, "UTF-16: put  iconv -f UTF-16LE -t UTF-8"},
+	    {"[\0{\0", 4, "UTF-16: put  iconv -f UTF-16LE -t UTF-8"},
+	    {"\0[\0{", 4, "UTF-16: put  iconv -f UTF-16BE -t UTF-8"},
+	    {"a\0b", 3, NULL},
+	    {"a\0b\0", 3, NULL},
+	    {"\0\0\0\0", 4, NULL},
+	    {"\0a\0\0", 4, NULL},
+	    {"\xff", 1, NULL},
 	};
 	struct record r;
 
@@ -277,6 +304,19 @@ static void test_hints(void)
 			tap_ok(hint != NULL && strstr(hint, cases[i].want) != NULL, "hint for '%s'",
 			       cases[i].text);
 	}
+	for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
+		struct line line = line_of(bytes[i].text, bytes[i].n, 1);
+		record_parse(&r, &line, false);
+		const char *hint = record_hint(&r);
+		if (bytes[i].want == NULL)
+			tap_is(hint, NULL, "no hint for bytes %zu", i);
+		else
+			tap_ok(hint != NULL && strstr(hint, bytes[i].want) != NULL,
+			       "hint for bytes %zu: %s", i, bytes[i].want);
+	}
+	struct line cut = {"plain words that are", 20, 1, 5000};
+	record_parse(&r, &cut, true);
+	tap_is(record_hint(&r), NULL, "no hint for a line that was cut");
 }
 
 int main(void)

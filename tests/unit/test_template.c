@@ -161,9 +161,42 @@ static void test_head(void)
 	}
 }
 
+static void test_nulls(void)
+{
+	static const struct {
+		const char *text, *inputs[3], *want;
+	} cases[] = {
+	    {"\\(.a) \\(.b)", {"{\"b\":1}", "{}", "{\"b\":null}"}, "'.a'"},
+	    {"\\(.a) \\(.b)", {"{}", "{}", "{\"b\":null}"}, "'.a', '.b'"},
+	    {"\\(.a)\\(.b|empty)", {"{}", "{}", "{\"a\":false}"}, "'.b|empty'"},
+	    {"\\(.a.b)\\(.c)", {"{\"a\":1}", "{}", "{\"a\":2}"}, "'.a.b', '.c'"},
+	    {"\\(.a) null", {"{\"a\":\"\"}", "{}", "{}"}, ""},
+	    {"x\\(.a)", {"{\"a\":\"nulls\"}", "{}", "{}"}, ""},
+	    {"null", {"{}", "{}", "{}"}, ""},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct buf out = {0}, message = {0}, nulls = {0};
+		char *error = NULL;
+		struct template *t = template_new(cases[i].text, strlen(cases[i].text), &error);
+		for (size_t j = 0; j < COUNT(cases[i].inputs); j++) {
+			const char *input = cases[i].inputs[j];
+			template_fill(t, (struct json_span){input, strlen(input)}, &out, &message);
+		}
+		tap_ok(template_nulls(t, &nulls) == (cases[i].want[0] != '\0'), "%s: nulls or none",
+		       cases[i].text);
+		tap_is(buf_string(&nulls), cases[i].want, "%s: which", cases[i].text);
+		template_free(t);
+		buf_free(&out);
+		buf_free(&message);
+		buf_free(&nulls);
+	}
+}
+
 int main(void)
 {
 	test_fill();
+	test_nulls();
 	test_head();
 	test_fill_nul();
 	test_failures();
