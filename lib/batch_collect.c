@@ -174,13 +174,22 @@ static bool open_next(struct batch_flow *f, struct batch_part *p)
 /* Say what was wrong with the files. */
 static void report(const struct batch_part *p)
 {
-	const struct batch_work *w = p->work;
+	const struct {
+		const char *what;
+		uint64_t count;
+	} kinds[] = {{"that cannot be read", p->work->garbage},
+		     {"with unknown ids", p->work->unknown},
+		     {"for a request that has one", p->work->repeated}};
+	struct buf text = {0};
 
-	if (w->garbage + w->unknown + w->repeated > 0)
-		msg_warn("part %" PRIu64 ": in its results are lines that cannot be read: %" PRIu64
-			 ", with unknown ids: %" PRIu64 ", for a request that has one: %" PRIu64
-			 "; they are left out",
-			 p->number, w->garbage, w->unknown, w->repeated);
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (kinds[i].count > 0)
+			buf_addf(&text, "%s %s: %" PRIu64, text.length > 0 ? "," : "",
+				 kinds[i].what, kinds[i].count);
+	if (text.length > 0)
+		msg_warn("part %" PRIu64 ": in its results are lines%s; they are left out",
+			 p->number, buf_string(&text));
+	buf_free(&text);
 }
 
 static uint64_t count_rest(const struct batch_part *p)

@@ -65,10 +65,15 @@ static int open_folder(struct batch_journal *j)
 {
 	struct stat st;
 	bool made = j->writes && mkdir(j->path, 0700) == 0;
+	int problem = j->writes && !made ? errno : 0;
 
 	j->folder = open(j->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (j->folder < 0 && errno == ENOTDIR && lstat(j->path, &st) == 0 && S_ISLNK(st.st_mode))
 		return refuse(j, "it is a symbolic link: name the directory itself");
+	if (j->folder < 0 && problem != 0 && problem != EEXIST) {
+		msg_warn("%s: cannot make the directory: %s", j->path, strerror(problem));
+		return -1;
+	}
 	if (j->folder < 0)
 		return batch_journal_complain(j, NULL);
 	if (fstat(j->folder, &st) < 0)

@@ -1,5 +1,5 @@
 #include "budget.h"
-#include "buf.h"
+#include "budget_state.h"
 #include "clock.h"
 #include "mem.h"
 #include "msg.h"
@@ -10,87 +10,29 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* A group is written when this much is in it, if not before. What is reserved ahead of the call is
- * in others' way, and lost to the budget when we are killed, so groups are small; but those that
- * fill up fast are doubled, so as not to wait for the disk all the time. */
-#define GROUP_LEAST 16
-#define GROUP_MOST  512
-#define GROUP_BYTES ((size_t)512 * 1024)
-#define FILLS_FAST  (10 * CLOCK_MS)
-#define FILLS_SLOW  (50 * CLOCK_MS)
-
-/* How long results may wait for requests to be stored with: less often waiting for the disk. */
-#define RESULTS_WAIT (20 * CLOCK_MS)
+/* How fast a group fills up, for the next one to be larger, or slow, to be smaller. */
+#define FILLS_FAST (10 * CLOCK_MS)
+#define FILLS_SLOW (50 * CLOCK_MS)
 
 /* How often a shared ledger is looked at while others' reservations are in the way. */
 #define LOOK_EVERY (20 * CLOCK_MS)
-
-/* A request that is kept back; its line stands in `lines`. */
-struct kept {
-	uint64_t sequence, id;
-	size_t at, length, id_at, id_length; /* of the line, and of its custom_id if it has one */
-	int64_t bound;
-	enum ledger_answer answer;
-};
-
-/* A result that is to be booked. */
-struct entry {
-	struct ledger_entry entry;
-	char *name; /* of a model without a price, or NULL */
-};
-
-/* What goes with a request into the command. */
-struct ticket {
-	uint64_t id;
-	int64_t bound;
-};
-
-struct budget {
-	struct budget_options options;
-	struct kept *kept;
-	size_t kept_count, kept_most; /* ...of a group */
-	int64_t kept_since;           /* when the last group was gone, clock_now time */
-	struct buf lines, text;
-	struct entry *entries;
-	size_t entry_count, entry_room;
-	int64_t entries_due; /* clock_now time */
-	bool writing;        /* a group is on its way: what comes meanwhile is for the next one */
-	bool refuses;
-	bool broken;   /* the ledger could not be written, which was said */
-	int64_t opens; /* INT64_MAX while a request waits, for a result or a look at the ledger */
-	int64_t look;  /* when to look again, clock_now time */
-	int64_t waiting_since, settled_then;
-	bool waiting;
-	bool alert_due;
-	pid_t alert_pid;
-	uint64_t doubtful; /* reservations that stay, since the request may have been billed */
-};
 
 struct budget *budget_new(const struct budget_options *options)
 {
 	struct budget *b = mem_zero(1, sizeof *b);
 
 	b->options = *options;
-	b->kept_most = GROUP_LEAST;
-	b->kept = mem_zero(GROUP_MOST, sizeof *b->kept);
+	b->command = budget_hash_command(options->command);
+	b->kept_most = BUDGET_GROUP_LEAST;
+	b->kept = mem_zero(BUDGET_GROUP_MOST, sizeof *b->kept);
 	return b;
-}
-
-/* The first so many are booked. */
-static void drop_entries(struct budget *b, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		free(b->entries[i].name);
-	b->entry_count -= count;
-	if (b->entry_count > 0)
-		memmove(b->entries, b->entries + count, b->entry_count * sizeof *b->entries);
 }
 
 void budget_free(struct budget *b)
 {
 	if (b == NULL)
 		return;
-	drop_entries(b, b->entry_count);
+	budget_drop_entries(b, b->entry_count);
 	if (b->alert_pid > 0)
 		waitpid(b->alert_pid, NULL, WNOHANG);
 	buf_free(&b->lines);
@@ -119,22 +61,22 @@ static void fail(struct budget *b, struct stage *s, const struct record *r, uint
 }
 
 /* The record of a kept line. */
-static void parse_kept(const struct budget *b, const struct kept *k, struct record *r)
+static void parse_kept(const struct budget *b, const struct budget_kept *k, struct record *r)
 {
 	struct line line = {b->lines.data + k->at, k->length, k->sequence + 1, k->length};
 
 	record_parse(r, &line, false);
 }
 
-static void forward(struct budget *b, struct stage *s, const struct kept *k)
+static void forward(struct budget *b, struct stage *s, const struct budget_kept *k)
 {
-	struct ticket ticket = {k->id, k->bound};
+	struct budget_ticket ticket = {k->id, k->bound};
 	struct json_span line = {b->lines.data + k->at, k->length};
 	char id[32];
 	struct json_edit edit = {"reserved", {id, 0}};
 	struct record r;
 
-	if (!b->options.passes) {
+	if (b->options.command != NULL) {
 		struct json_span own_id = {k->id_length > 0 ? b->lines.data + k->id_at : NULL,
 					   k->id_length};
 		stage_forward(s, k->sequence, own_id, line, &ticket, sizeof ticket);
@@ -148,7 +90,7 @@ static void forward(struct budget *b, struct stage *s, const struct kept *k)
 		      NULL, 0);
 }
 
-static void refuse(struct budget *b, struct stage *s, const struct kept *k)
+static void refuse(struct budget *b, struct stage *s, const struct budget_kept *k)
 {
 	struct record r;
 	struct buf message = {0};
@@ -170,6 +112,8 @@ static enum ledger_answer wait_or_refuse(struct budget *b)
 {
 	int64_t now = clock_now(), settled = ledger_settled(b->options.ledger);
 
+	if (!b->waiting)
+		silence_break(&b->silence, now);
 	if (!b->waiting || settled != b->settled_then) {
 		b->waiting = true;
 		b->waiting_since = now;
@@ -185,6 +129,24 @@ static enum ledger_answer wait_or_refuse(struct budget *b)
 	return LEDGER_LATER;
 }
 
+/* Reserve for one request. */
+static enum ledger_answer reserve(struct budget *b, struct budget_kept *k)
+{
+	struct ledger *l = b->options.ledger;
+	struct record r;
+	int64_t key = 0;
+
+	if (b->options.command != NULL && ledger_has_deferred(l)) {
+		parse_kept(b, k, &r);
+		key = budget_key(b, &r);
+	}
+	enum ledger_answer answer = ledger_reserve(l, k->bound, key, &k->id);
+	if (answer == LEDGER_LATER)
+		return wait_or_refuse(b);
+	b->waiting = false;
+	return answer;
+}
+
 /* Settle and reserve what was kept back. Returns 0, or -1. */
 static int fill_group(struct budget *b, bool stopping)
 {
@@ -194,16 +156,11 @@ static int fill_group(struct budget *b, bool stopping)
 		if (ledger_settle(b->options.ledger, &b->entries[i].entry) < 0)
 			return -1;
 	for (size_t i = 0; i < b->kept_count; i++) {
-		struct kept *k = &b->kept[i];
+		struct budget_kept *k = &b->kept[i];
 		if (b->refuses || stopping)
 			answer = LEDGER_NEVER;
-		if (answer == LEDGER_RESERVED) {
-			answer = ledger_reserve(b->options.ledger, k->bound, &k->id);
-			if (answer == LEDGER_LATER)
-				answer = wait_or_refuse(b);
-			else
-				b->waiting = false;
-		}
+		if (answer == LEDGER_RESERVED)
+			answer = reserve(b, k);
 		if (answer == LEDGER_BROKEN)
 			return -1;
 		k->answer = answer;
@@ -221,7 +178,7 @@ static int fill_group(struct budget *b, bool stopping)
 static void send_group(struct budget *b, struct stage *s)
 {
 	for (size_t i = 0; i < b->kept_count; i++) {
-		const struct kept *k = &b->kept[i];
+		const struct budget_kept *k = &b->kept[i];
 		switch (k->answer) {
 		case LEDGER_RESERVED:
 			forward(b, s, k);
@@ -267,13 +224,13 @@ static void size_groups(struct budget *b)
 {
 	int64_t took = clock_now() - b->kept_since;
 
-	if (b->kept_count >= b->kept_most && took < FILLS_FAST && b->kept_most < GROUP_MOST)
+	if (b->kept_count >= b->kept_most && took < FILLS_FAST && b->kept_most < BUDGET_GROUP_MOST)
 		b->kept_most *= 2;
-	else if (took > FILLS_SLOW && b->kept_most > GROUP_LEAST)
+	else if (took > FILLS_SLOW && b->kept_most > BUDGET_GROUP_LEAST)
 		b->kept_most /= 2;
 }
 
-static void write_group(struct budget *b, struct stage *s)
+void budget_write_group(struct budget *b, struct stage *s)
 {
 	if (b->writing || (b->kept_count == 0 && b->entry_count == 0))
 		return;
@@ -285,7 +242,7 @@ static void write_group(struct budget *b, struct stage *s)
 		stage_fatal(s, STATUS_SYSTEM);
 		return;
 	}
-	drop_entries(b, b->entry_count);
+	budget_drop_entries(b, b->entry_count);
 	b->writing = true;
 	send_group(b, s);
 	b->writing = false;
@@ -300,72 +257,18 @@ static void write_group(struct budget *b, struct stage *s)
 void budget_request(struct budget *b, struct stage *s, const struct record *r, uint64_t sequence,
 		    int64_t bound)
 {
-	struct kept *k = &b->kept[b->kept_count++];
+	struct budget_kept *k = &b->kept[b->kept_count++];
 
-	*k = (struct kept){.sequence = sequence,
-			   .at = b->lines.length,
-			   .length = r->text.length,
-			   .id_length = r->custom_id.length,
-			   .bound = bound};
+	*k = (struct budget_kept){.sequence = sequence,
+				  .at = b->lines.length,
+				  .length = r->text.length,
+				  .id_length = r->custom_id.length,
+				  .bound = bound};
 	if (r->custom_id.at != NULL)
 		k->id_at = k->at + (size_t)(r->custom_id.at - r->text.at);
 	buf_add(&b->lines, r->text.at, r->text.length);
-	if (b->kept_count >= b->kept_most || b->lines.length >= GROUP_BYTES)
-		write_group(b, s);
-}
-
-/* The reservation that a result is for. */
-static void find_reservation(const struct stage_flight *flight, struct json_span id,
-			     struct ledger_entry *e)
-{
-	struct ticket ticket;
-	char text[17], *end;
-
-	if (flight != NULL && flight->note_length == sizeof ticket) {
-		memcpy(&ticket, flight->note, sizeof ticket);
-		e->reserved = true;
-		e->id = ticket.id;
-		e->amount = ticket.bound;
-	} else if (json_type(id) == JSON_STRING && id.length == 18) {
-		memcpy(text, id.at + 1, 16);
-		text[16] = '\0';
-		e->id = strtoull(text, &end, 16);
-		e->reserved = end == text + 16 && e->id <= INT64_MAX;
-	}
-}
-
-void budget_result(struct budget *b, struct stage *s, const struct pricing *p,
-		   const struct stage_flight *flight, struct json_span id, const char *name)
-{
-	struct ledger_entry e = {.amount = -1, .cost = p->cost, .usage = p->usage};
-
-	find_reservation(flight, id, &e);
-	e.priced = p->kind == PRICING_PRICED || p->kind == PRICING_KNOWN;
-	/* One that had a price before it came here is in some ledger already. */
-	if (p->kind == PRICING_PRICED || (p->kind == PRICING_KNOWN && e.reserved) ||
-	    (p->kind == PRICING_UNPRICED && !e.reserved))
-		e.outcome = LEDGER_SPENT;
-	else if (p->kind == PRICING_DOUBTFUL || p->kind == PRICING_UNPRICED)
-		e.outcome = LEDGER_DOUBTFUL;
-	else
-		e.outcome = LEDGER_FREE;
-	if (!e.reserved && e.outcome != LEDGER_SPENT)
-		return;
-	b->doubtful += e.reserved && e.outcome == LEDGER_DOUBTFUL;
-	b->opens = 0; /* there may be room now */
-	if (b->entry_count == b->entry_room) {
-		b->entry_room += GROUP_MOST;
-		b->entries = mem_resize(b->entries, b->entry_room, sizeof *b->entries);
-	}
-	if (b->entry_count == 0)
-		b->entries_due = clock_now() + RESULTS_WAIT;
-	struct entry *new = &b->entries[b->entry_count++];
-	*new = (struct entry){e, NULL};
-	if (p->model == NULL)
-		new->name = mem_copy(name, strlen(name));
-	new->entry.model = p->model != NULL ? p->model->name : new->name;
-	if (b->entry_count >= GROUP_MOST)
-		write_group(b, s);
+	if (b->kept_count >= b->kept_most || b->lines.length >= BUDGET_GROUP_BYTES)
+		budget_write_group(b, s);
 }
 
 int64_t budget_idle(struct budget *b, struct stage *s)
@@ -375,12 +278,17 @@ int64_t budget_idle(struct budget *b, struct stage *s)
 	    b->kept_count == 0 && !b->waiting && b->entry_count > 0 && now < b->entries_due;
 
 	if (!results_wait)
-		write_group(b, s);
+		budget_write_group(b, s);
 	if (b->opens != 0 && b->look <= now)
 		b->opens = 0; /* what waits comes in again */
 	if (results_wait)
 		return b->entries_due;
-	return b->opens == 0 ? INT64_MAX : b->look;
+	if (b->opens == 0)
+		return INT64_MAX;
+	/* The command's input stays open for what waits here. */
+	int64_t due =
+	    b->options.rounds ? INT64_MAX : silence_check(&b->silence, stage_in_flight(s), now);
+	return due < b->look ? due : b->look;
 }
 
 int budget_end(struct budget *b)
@@ -393,6 +301,11 @@ int budget_end(struct budget *b)
 		msg_warn("%" PRIu64 " requests may have been billed, and it is not known for how "
 			 "much: what is reserved for them counts as spent until --forgive",
 			 b->doubtful);
+	if (result == 0 && b->deferred > 0 && b->options.shared)
+		msg_warn("%" PRIu64 " requests are in batches that go on: what is reserved for "
+			 "them counts as spent until the same command has fetched their answers, "
+			 "or --forgive",
+			 b->deferred);
 	if (b->alert_due)
 		run_alert(b);
 	return result;

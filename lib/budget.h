@@ -23,8 +23,10 @@ struct budget;
 
 struct budget_options {
 	struct ledger *ledger; /* the caller closes it */
+	char *const *command;  /* the stage's; NULL: results come elsewhere, and the reservation
+				  travels in lb.reserved */
 	bool shared;           /* others may settle, too */
-	bool passes;           /* results come elsewhere: the reservation travels in lb.reserved */
+	bool rounds;           /* the stage's */
 	int64_t max_wait;      /* without anything being settled, ns */
 	int64_t alert_share;   /* millionths */
 	const char *alert;     /* command to run when that share is passed, or NULL */
@@ -41,10 +43,10 @@ void budget_request(struct budget *b, struct stage *s, const struct record *r, u
 /* Have requests been refused, so that all that come now are? */
 bool budget_refuses(const struct budget *b);
 
-/* A result: note is what came with its flight, or id what lb.reserved holds (at NULL if it has
- * none). name is that of the model if it has no price. */
+/* A result, priced: what its flight's note says is settled, or without a flight what lb.reserved
+ * names. name is that of the model if it has no price. */
 void budget_result(struct budget *b, struct stage *s, const struct pricing *p,
-		   const struct stage_flight *flight, struct json_span id, const char *name);
+		   const struct record *r, const struct stage_flight *flight, const char *name);
 
 /* The stage's opens and idle. */
 int64_t budget_opens(const struct budget *b);
@@ -61,6 +63,10 @@ enum { BUDGET_JOB = CLI_LONG + 32, BUDGET_MAX_WAIT, BUDGET_ALERT };
  * none of them. */
 bool budget_option(struct budget_options *options, struct ledger_options *ledger, int id,
 		   const char *argument);
+
+/* End by cli_misuse if one of them is missing that another needs. wraps: around a command. */
+void budget_check(const struct budget_options *options, const struct ledger_options *ledger,
+		  bool wraps);
 
 /* "5", "5/day" or "5/month". Returns 0, or -1 if it is none of them. */
 int budget_parse(const char *text, int64_t *amount, enum ledger_period *period);

@@ -57,3 +57,20 @@ bool budget_option(struct budget_options *options, struct ledger_options *ledger
 	}
 	return false;
 }
+
+void budget_check(const struct budget_options *options, const struct ledger_options *ledger,
+		  bool wraps)
+{
+	bool limited = ledger->budget >= 0;
+
+	if (limited && ledger->path == NULL && !wraps)
+		cli_misuse("-b without a command needs -l LEDGER, here and where results pass");
+	if (limited && ledger->path == NULL && ledger->period != LEDGER_EVER)
+		cli_misuse("a budget for a day or a month needs -l LEDGER");
+	if (!limited && options->alert != NULL)
+		cli_misuse("--alert is about a share of the budget: -b is missing");
+	if (!limited && cli_given(BUDGET_MAX_WAIT))
+		cli_misuse("--max-wait is about waiting for room in the budget: -b is missing");
+	if (ledger->path == NULL && cli_given(BUDGET_JOB))
+		cli_misuse("--job is a name in the ledger: -l is missing");
+}

@@ -311,7 +311,9 @@ static int report(const struct estimate *e)
 			 e->others);
 	if (e->bad > 0)
 		msg_warn("%" PRIu64 " lines are no JSON, or too long", e->bad);
-	return e->bad > 0 ? STATUS_FAILED : STATUS_OK;
+	if (e->total.requests == 0)
+		msg_warn("there are no requests to estimate");
+	return e->bad + e->others > 0 ? STATUS_FAILED : STATUS_OK;
 }
 
 int estimate_run(const struct price_table *prices, const struct estimate_options *options)
@@ -322,9 +324,9 @@ int estimate_run(const struct price_table *prices, const struct estimate_options
 
 	if (options->json)
 		print_json(&e, &out);
-	else
+	else if (e.total.requests > 0)
 		print_table(&e, &out);
-	if (fwrite(out.data, 1, out.length, stdout) != out.length || fflush(stdout) != 0) {
+	if (fputs(buf_string(&out), stdout) < 0 || fflush(stdout) != 0) {
 		msg_warn("stdout: %s", strerror(errno));
 		status = STATUS_SYSTEM;
 	}

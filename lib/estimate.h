@@ -26,14 +26,16 @@ enum { ESTIMATE_LATENCY = CLI_LONG + 64, ESTIMATE_OUTPUT };
 void estimate_option(struct estimate_options *options, int id, const char *argument);
 
 /*
- * Read requests from stdin to its end and print a table on stdout, or one object of JSON.
+ * Read requests from stdin to its end and print a table on stdout, if there are any, or one object
+ * of JSON.
  *
  * The input is estimated by tokens_request. The output is as given, but no more than the request
  * allows; if it is not given, it is what the request allows, or the model's most. Time is that of
  * the requests, so many at once, and no less than the limits allow: these count the input and what
  * the request allows of output. A batch takes up to a day.
  *
- * Returns the exit status; what cannot be read or priced is reported on stderr.
+ * Returns the exit status, which is that of failed records if a line is no request; what cannot be
+ * read or priced is reported on stderr.
  */
 int estimate_run(const struct price_table *prices, const struct estimate_options *options);
 

@@ -50,6 +50,11 @@ int64_t ledger_settled(const struct ledger *l)
 	return l->settled;
 }
 
+bool ledger_has_deferred(const struct ledger *l)
+{
+	return l->has_deferred;
+}
+
 /* The first day of the period that now is in. */
 static void period_start(const struct ledger *l, char day[LEDGER_DAY_SIZE])
 {
@@ -76,6 +81,7 @@ static int read_totals(struct ledger *l)
 		return -1;
 	l->reserved = db_integer(l->db, LEDGER_SQL_TOTALS, 0);
 	l->settled = db_integer(l->db, LEDGER_SQL_TOTALS, 1);
+	l->has_deferred = db_integer(l->db, LEDGER_SQL_TOTALS, 2) != 0;
 	db_reset(l->db, LEDGER_SQL_TOTALS);
 	if (l->spent < 0 || l->reserved < 0)
 		return db_damaged(l->db, "a sum of money is negative");
@@ -105,23 +111,26 @@ void ledger_rollback(struct ledger *l)
 	ledger_forget_sums(l);
 }
 
-/* How much of what is reserved nobody will settle. */
-static int find_orphans(struct ledger *l)
+/* When the period that now is in began. */
+static int64_t period_since(const struct ledger *l)
 {
-	int64_t since = INT64_MIN;
 	struct tm tm;
 	time_t time = (time_t)l->now;
 
+	if (l->period == LEDGER_EVER)
+		return INT64_MIN;
+	gmtime_r(&time, &tm);
+	int64_t since = l->now - l->now % 86400;
+	return l->period == LEDGER_MONTH ? since - (int64_t)(tm.tm_mday - 1) * 86400 : since;
+}
+
+/* How much of what is reserved nobody will settle. */
+static int find_orphans(struct ledger *l)
+{
 	if (l->orphans_known)
 		return 0;
-	if (l->period != LEDGER_EVER) {
-		gmtime_r(&time, &tm);
-		since = l->now - l->now % 86400;
-		if (l->period == LEDGER_MONTH)
-			since -= (int64_t)(tm.tm_mday - 1) * 86400;
-	}
 	l->orphans_known = true;
-	return ledger_owner_orphans(l, since, &l->orphans, &l->orphans_before);
+	return ledger_owner_orphans(l, period_since(l), &l->orphans, &l->orphans_before);
 }
 
 /* Can the amount be reserved? */
@@ -163,10 +172,38 @@ static size_t name_length(const char *name)
 	return n < NAME_MOST ? n : NAME_MOST;
 }
 
-enum ledger_answer ledger_reserve(struct ledger *l, int64_t amount, uint64_t *id)
+/* Give a reservation to an owner, 0 for nobody. */
+static int pass_on(struct ledger *l, uint64_t id, int64_t owner)
+{
+	db_set_integer(l->db, LEDGER_SQL_PASS_ON, 1, (int64_t)id);
+	db_set_integer(l->db, LEDGER_SQL_PASS_ON, 2, owner);
+	return db_run(l->db, LEDGER_SQL_PASS_ON);
+}
+
+/* Take over a reservation that is deferred. One of the amount that is asked for now, so that a key
+ * that two requests share does no harm; and of this period, since it has its place in the budget
+ * already. Returns 1, 0 if there is none, or -1. */
+static int take_over(struct ledger *l, int64_t amount, int64_t key, uint64_t *id)
+{
+	db_set_integer(l->db, LEDGER_SQL_DEFERRED, 1, -key);
+	db_set_integer(l->db, LEDGER_SQL_DEFERRED, 2, amount);
+	db_set_integer(l->db, LEDGER_SQL_DEFERRED, 3, period_since(l));
+	int found = db_step(l->db, LEDGER_SQL_DEFERRED);
+	if (found != 1)
+		return found;
+	*id = (uint64_t)db_integer(l->db, LEDGER_SQL_DEFERRED, 0);
+	db_reset(l->db, LEDGER_SQL_DEFERRED);
+	l->orphans_known = false;
+	return pass_on(l, *id, l->owner) < 0 ? -1 : 1;
+}
+
+enum ledger_answer ledger_reserve(struct ledger *l, int64_t amount, int64_t key, uint64_t *id)
 {
 	if (amount > COST_MOST)
 		amount = COST_MOST;
+	int found = key != 0 && l->db != NULL ? take_over(l, amount, key, id) : 0;
+	if (found != 0)
+		return found > 0 ? LEDGER_RESERVED : LEDGER_BROKEN;
 	enum ledger_answer answer = judge(l, amount);
 	if (answer != LEDGER_RESERVED)
 		return answer;
@@ -219,7 +256,7 @@ static void gather(struct ledger *l, const struct ledger_entry *e, int64_t cost)
  * reservation is not there, or -1. */
 static int take_out(struct ledger *l, const struct ledger_entry *e, int64_t *amount)
 {
-	size_t statement = e->outcome == LEDGER_DOUBTFUL ? LEDGER_SQL_ORPHAN : LEDGER_SQL_DROP;
+	int result;
 
 	if (*amount < 0) {
 		db_set_integer(l->db, LEDGER_SQL_FIND, 1, (int64_t)e->id);
@@ -229,8 +266,13 @@ static int take_out(struct ledger *l, const struct ledger_entry *e, int64_t *amo
 		*amount = db_integer(l->db, LEDGER_SQL_FIND, 0);
 		db_reset(l->db, LEDGER_SQL_FIND);
 	}
-	db_set_integer(l->db, statement, 1, (int64_t)e->id);
-	return db_run(l->db, statement) < 0 ? -1 : db_changes(l->db) > 0;
+	if (e->outcome == LEDGER_DOUBTFUL) {
+		result = pass_on(l, e->id, -e->key);
+	} else {
+		db_set_integer(l->db, LEDGER_SQL_DROP, 1, (int64_t)e->id);
+		result = db_run(l->db, LEDGER_SQL_DROP);
+	}
+	return result < 0 ? -1 : db_changes(l->db) > 0;
 }
 
 int ledger_settle(struct ledger *l, const struct ledger_entry *e)

@@ -10,7 +10,8 @@
  * is true at every moment, whoever is killed. A reservation belongs to the process that will settle
  * it, or, where results pass another process than requests, to the process group of the pipeline.
  * When nobody of these is left it counts as spent until it is forgiven; so does one of whose
- * request it is not known whether it was billed.
+ * request it is not known whether it was billed. One whose answer is still to come has a key, by
+ * which the same request finds it again, instead of reserving once more.
  *
  * All work on a file is done in groups, each of which is one transaction and comes to one fsync.
  * Money is nano-dollars, times are seconds since 1970, days are those of UTC.
@@ -61,8 +62,15 @@ enum ledger_answer {
 	LEDGER_BROKEN /* ledger_problem says why */
 };
 
-/* Reserve an amount for a request, in a group. *id names the reservation. */
-enum ledger_answer ledger_reserve(struct ledger *l, int64_t amount, uint64_t *id);
+/*
+ * Reserve an amount for a request, in a group. *id names the reservation. If one of just this
+ * amount was deferred under the key (from 1 to INT64_MAX; 0 for none), in the budget's period,
+ * that one is taken over.
+ */
+enum ledger_answer ledger_reserve(struct ledger *l, int64_t amount, int64_t key, uint64_t *id);
+
+/* Is anything deferred, as of the last group? */
+bool ledger_has_deferred(const struct ledger *l);
 
 enum ledger_outcome {
 	LEDGER_SPENT,
@@ -75,6 +83,7 @@ struct ledger_entry {
 	bool reserved;     /* there is a reservation */
 	uint64_t id;       /* ...with this name */
 	int64_t amount;    /* ...of this amount; negative: the file tells */
+	int64_t key;       /* if doubtful: deferred under this key, or 0 */
 	const char *model; /* a name */
 	bool priced;       /* is cost known? */
 	int64_t cost;

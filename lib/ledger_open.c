@@ -14,9 +14,11 @@ enum { MAGIC = 0x6c627370, VERSION = 2 };
 #define MINUTES                                                                   \
 	"CREATE TABLE minutes(at INTEGER PRIMARY KEY, requests INTEGER NOT NULL," \
 	" nano INTEGER NOT NULL);"
+/* Nobody's have the owner 0, or if they are deferred their key as a negative number. */
 #define RESERVATIONS                                                                \
 	"CREATE TABLE reservations(id INTEGER PRIMARY KEY, owner INTEGER NOT NULL," \
-	" at INTEGER NOT NULL, nano INTEGER NOT NULL);"
+	" at INTEGER NOT NULL, nano INTEGER NOT NULL);"                             \
+	"CREATE INDEX deferred ON reservations(owner) WHERE owner < 0;"
 
 static const char schema[] =
     "CREATE TABLE spends(day TEXT NOT NULL, model TEXT NOT NULL, job TEXT NOT NULL,"
@@ -41,11 +43,14 @@ static const char upgrade[] = "ALTER TABLE reservations RENAME TO version_1;" RE
 
 static const char *const statements[LEDGER_SQL_COUNT] = {
     [LEDGER_SQL_SPENT] = "SELECT coalesce(sum(nano), 0) FROM spends WHERE day >= CAST(?1 AS TEXT)",
-    [LEDGER_SQL_TOTALS] = "SELECT reserved, settled FROM totals",
+    [LEDGER_SQL_TOTALS] = "SELECT reserved, settled, EXISTS"
+			  " (SELECT 1 FROM reservations WHERE owner < 0) FROM totals",
     [LEDGER_SQL_RESERVE] = "INSERT INTO reservations VALUES(?1, ?2, ?3, ?4)",
     [LEDGER_SQL_FIND] = "SELECT nano FROM reservations WHERE id = ?1",
     [LEDGER_SQL_DROP] = "DELETE FROM reservations WHERE id = ?1",
-    [LEDGER_SQL_ORPHAN] = "UPDATE reservations SET owner = 0 WHERE id = ?1",
+    [LEDGER_SQL_DEFERRED] = "SELECT id FROM reservations"
+			    " WHERE owner = ?1 AND owner < 0 AND nano = ?2 AND at >= ?3 LIMIT 1",
+    [LEDGER_SQL_PASS_ON] = "UPDATE reservations SET owner = ?2 WHERE id = ?1",
     [LEDGER_SQL_BOOK] =
 	"INSERT INTO spends VALUES(CAST(?1 AS TEXT), CAST(?2 AS TEXT), CAST(?3 AS TEXT),"
 	" ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT(day, model, job) DO UPDATE SET"
@@ -68,9 +73,9 @@ static const char *const statements[LEDGER_SQL_COUNT] = {
 			      " (SELECT 1 FROM reservations WHERE owner = ?1)",
     [LEDGER_SQL_BY_OWNER] =
 	"SELECT pid, start, boot, count(*), sum(nano),"
-	" sum(CASE WHEN at >= ?1 THEN nano ELSE 0 END), owner"
-	" FROM reservations LEFT JOIN owners ON owners.id = owner GROUP BY owner",
-    [LEDGER_SQL_FORGIVE] = "DELETE FROM reservations WHERE owner = ?1",
+	" sum(CASE WHEN at >= ?1 THEN nano ELSE 0 END), max(owner, 0)"
+	" FROM reservations LEFT JOIN owners ON owners.id = owner GROUP BY max(owner, 0)",
+    [LEDGER_SQL_FORGIVE] = "DELETE FROM reservations WHERE max(owner, 0) = ?1",
     [LEDGER_SQL_BY_MODEL] = "SELECT model," SUMS " GROUP BY model",
     [LEDGER_SQL_BY_DAY] = "SELECT day," SUMS " GROUP BY day",
     [LEDGER_SQL_BY_JOB] = "SELECT job," SUMS " GROUP BY job",

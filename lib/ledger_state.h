@@ -13,7 +13,8 @@ enum ledger_statement {
 	LEDGER_SQL_RESERVE,
 	LEDGER_SQL_FIND,
 	LEDGER_SQL_DROP,
-	LEDGER_SQL_ORPHAN,
+	LEDGER_SQL_DEFERRED,
+	LEDGER_SQL_PASS_ON,
 	LEDGER_SQL_BOOK,
 	LEDGER_SQL_BOOK_MINUTE,
 	LEDGER_SQL_SPAN,
@@ -53,6 +54,7 @@ struct ledger {
 	struct ledger_sum *sums;
 	size_t sum_count, sum_room;
 	bool alerted;
+	bool has_deferred;
 	uint64_t random; /* where the names of reservations come from */
 	uint32_t sequence;
 };

@@ -14,6 +14,9 @@
 #define PLAIN_EVERY (10 * CLOCK_SEC)
 #define MARK_EVERY  (15 * CLOCK_SEC)
 
+/* The environment of a command tells it that its terminal has a live line. */
+#define DRAWN "LB_METER"
+
 static struct meter *shown; /* the one whose live line stands on the terminal */
 
 /* Wipe the live line, so that a message can take its place. */
@@ -26,6 +29,11 @@ static void clear_line(void)
 	}
 }
 
+bool meter_has_room(void)
+{
+	return isatty(STDERR_FILENO) != 0 && getenv(DRAWN) == NULL;
+}
+
 void meter_start(struct meter *m, int64_t now)
 {
 	m->started = now;
@@ -36,13 +44,14 @@ void meter_start(struct meter *m, int64_t now)
 	const char *term = getenv("TERM");
 	m->terminal = isatty(STDERR_FILENO) && (term == NULL || strcmp(term, "dumb") != 0);
 	m->next = now + (m->terminal ? LIVE_EVERY : PLAIN_EVERY);
+	if (m->terminal && setenv(DRAWN, "1", 1) < 0)
+		msg_die(STATUS_SYSTEM, "out of memory");
 	shown = m;
 	msg_set_before(clear_line);
 }
 
 void meter_count(struct meter *m, bool failed, struct json_span lb)
 {
-	struct json_span cost, attempts;
 	int64_t n;
 	double usd;
 
@@ -52,15 +61,13 @@ void meter_count(struct meter *m, bool failed, struct json_span lb)
 		m->ok++;
 	if (lb.at == NULL || (!m->progress && !m->verbose))
 		return;
-	cost = json_get(lb, "cost");
-	attempts = json_get(lb, "attempts");
-	bool stored =
-	    json_equals(json_get(lb, "cache"), "hit") || json_is_set(json_get(lb, "checkpoint"));
-	if (stored)
-		m->cached++;
-	else if (json_number(cost, &usd) == 0)
+	if (json_equals(json_get(lb, "cache"), "hit") || json_is_set(json_get(lb, "checkpoint"))) {
+		m->cached++; /* what it cost and how often it was tried is history */
+		return;
+	}
+	if (json_number(json_get(lb, "cost"), &usd) == 0)
 		m->spent += usd;
-	if (json_integer(attempts, &n) == 0 && n > 1)
+	if (json_integer(json_get(lb, "attempts"), &n) == 0 && n > 1)
 		m->attempts += (uint64_t)n - 1;
 }
 

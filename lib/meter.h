@@ -18,10 +18,11 @@ struct meter {
 	bool verbose;  /* -v */
 	int64_t total; /* --total, 0 if unknown */
 
-	uint64_t ok, failed;       /* records written */
-	uint64_t cached, attempts; /* answered from a store; attempts beyond the first */
-	double spent;              /* USD, from lb.cost of what does not come from a store */
-	double budget;             /* USD, 0 if there is none */
+	uint64_t ok, failed; /* records written */
+	uint64_t cached;     /* answered from a store */
+	uint64_t attempts;   /* beyond the first, of what does not come from a store */
+	double spent;        /* USD, from lb.cost of the same */
+	double budget;       /* USD, 0 if there is none */
 
 	bool terminal, drawn;
 	int64_t started, next; /* clock_now time */
@@ -33,7 +34,12 @@ struct meter {
 	} marks[2];
 };
 
-/* Start counting at now. */
+/* Is stderr a terminal on which no tool around this one shows a live line? Then a meter may be
+ * shown unasked. */
+bool meter_has_room(void);
+
+/* Start counting at now. With a live line to be shown, commands that are started from now on are
+ * told by the variable LB_METER. */
 void meter_start(struct meter *m, int64_t now);
 
 /* Count a record with this lb member (at NULL if it has none). */

@@ -32,8 +32,11 @@ static enum pricing_kind judge(const struct record *r, struct json_span body)
 {
 	int64_t status;
 
-	if (json_integer(json_get(r->response, "status_code"), &status) < 0)
+	if (json_integer(json_get(r->response, "status_code"), &status) < 0) {
+		if (json_equals(json_get(r->error, "code"), "batch_pending"))
+			return PRICING_DEFERRED;
 		return was_unsent(r) ? PRICING_FREE : PRICING_DOUBTFUL;
+	}
 	if (status >= 300 || json_is_set(json_get(body, "error")))
 		return PRICING_FREE;
 	return PRICING_DOUBTFUL;

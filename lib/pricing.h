@@ -11,6 +11,7 @@ enum pricing_kind {
 	PRICING_STORED,   /* it comes from a cache or a checkpoint, and was not paid for now */
 	PRICING_UNPRICED, /* it has a usage, but its model has no price */
 	PRICING_DOUBTFUL, /* it may have been billed, but does not say for how much */
+	PRICING_DEFERRED, /* it will be: the same command fetches its answer another time */
 	PRICING_FREE      /* it was not billed */
 };
 

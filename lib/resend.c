@@ -20,9 +20,6 @@
 /* ...and for how long without a request that would add to it. */
 #define BUDGET_PATIENCE (10 * CLOCK_SEC)
 
-/* How long the command may be silent at the end of the input before that is remarked. */
-#define SILENCE (30 * CLOCK_SEC)
-
 /* Of the pipe to the command: what lies in it has been sent, as far as anybody here can tell, when
  * a quota or an outage shows. */
 #define PIPE_SIZE 4096
@@ -121,7 +118,7 @@ static void on_finish(struct stage *s, void *context, bool stopped)
 	(void)s;
 	(void)stopped;
 	t->input_ended = true;
-	t->last_result = clock_now();
+	silence_break(&t->silence, clock_now());
 }
 
 /* The stage gives a record up: one that waits has a result already. */
@@ -270,7 +267,7 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 	int64_t now = clock_now();
 	int64_t until = now;
 
-	t->last_result = now;
+	silence_break(&t->silence, now);
 	if (is_unanswered(r, flight)) {
 		emit_unanswered(t, r, sequence);
 		return;
@@ -329,24 +326,14 @@ static int64_t opens(void *context)
 	return breaker_opens(&t->breaker, stage_in_flight(t->stage));
 }
 
-/*
- * The command's input stays open for retries. One that waits for its end, or has dropped a line,
- * and we would wait for each other without a word.
- */
+/* At the end of the input the command's stays open for retries. */
 static int64_t idle(struct stage *s, void *context)
 {
 	struct resend *t = context;
-	int64_t due = t->last_result + SILENCE;
 
-	if (!t->input_ended || t->silence_told || stage_in_flight(s) == 0)
+	if (!t->input_ended)
 		return INT64_MAX;
-	if (clock_now() < due)
-		return due;
-	msg_warn("no answer for %d s, with %zu records in the command: if it answers only at the "
-		 "end of its input, or drops lines, use --rounds",
-		 (int)(SILENCE / CLOCK_SEC), stage_in_flight(s));
-	t->silence_told = true;
-	return INT64_MAX;
+	return silence_check(&t->silence, stage_in_flight(s), clock_now());
 }
 
 int resend_run(const struct resend_options *options, const struct stage_options *given)

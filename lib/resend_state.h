@@ -5,6 +5,7 @@
 #include "breaker.h"
 #include "buf.h"
 #include "resend.h"
+#include "silence.h"
 #include "stage.h"
 
 struct resend {
@@ -18,10 +19,11 @@ struct resend {
 	uint64_t next;    /* the sequence number that no line has had yet */
 	bool input_ended; /* no first attempts are to come */
 	bool forwarding;  /* a record is being given to the command */
-	bool spent_told, ok_told, silence_told;
-	int64_t last_line, last_result; /* clock_now time */
-	const char *code;               /* halted: what the rest fails with */
-	struct buf reason;              /* ...and why, for its message */
+	bool spent_told, ok_told;
+	int64_t last_line; /* clock_now time */
+	struct silence silence;
+	const char *code;  /* halted: what the rest fails with */
+	struct buf reason; /* ...and why, for its message */
 	struct buf line, edit;
 };
 

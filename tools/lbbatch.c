@@ -20,6 +20,9 @@
 /* Calls in flight: as many as do any good. */
 enum { CALLS = 8, CALLS_MOST = 64 };
 
+/* What it can do: its work, or look after it. */
+enum job { SENDS = 1, LOOKS = 2 };
+
 struct lbbatch {
 	struct cli_shared shared;
 	struct access access;
@@ -54,6 +57,12 @@ static const struct cli_option options[] = {
     {OPT_CANCEL, "cancel", NULL, "cancel the batches that go on, and read nothing"},
     {OPT_JSON, "json", NULL, "with --status and --cancel: print JSON"},
     ACCESS_OPTIONS,
+};
+
+/* With --submit nothing is refused: the same command without it fetches the results. */
+static const struct cli_place places[] = {
+    {{'k', OPT_REQUESTS, OPT_BYTES, OPT_ENQUEUED, OPT_ROUNDS, OPT_POLL}, SENDS, "sending requests"},
+    {{OPT_JSON}, LOOKS, "--status and --cancel"},
 };
 
 static void set_limit(struct lbbatch *t, int id, const char *argument)
@@ -151,8 +160,11 @@ static void check_options(const struct lbbatch *t)
 		cli_misuse("-s DIRECTORY is missing: it is where the job is kept");
 	if (t->status + t->cancel + t->flow_options.submit > 1)
 		cli_misuse("--submit, --status and --cancel exclude each other");
-	if (t->json && !t->status && !t->cancel)
-		cli_misuse("--json goes with --status or --cancel");
+	cli_check_places(places, sizeof places / sizeof *places,
+			 t->status || t->cancel ? LOOKS : SENDS,
+			 t->status   ? "with --status"
+			 : t->cancel ? "with --cancel"
+				     : "sending requests,");
 }
 
 /* Run the stage. Returns the exit status. */

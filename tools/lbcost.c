@@ -228,7 +228,7 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 		pricing_name(&t->text, r, request);
 	const char *name = buf_string(&t->text);
 	if (t->budget != NULL)
-		budget_result(t->budget, s, &p, flight, reserved, name);
+		budget_result(t->budget, s, &p, r, flight, name);
 	if (p.kind == PRICING_UNPRICED)
 		pricing_note_gap(&t->gaps, name);
 	buf_clear(&t->line);
@@ -274,7 +274,6 @@ static void open_all(struct lbcost *t)
 		msg_die(STATUS_SYSTEM, "%s", buf_string(&problem));
 	t->budget_options.ledger = t->ledger;
 	t->budget_options.shared = t->ledger_options.path != NULL;
-	t->budget_options.passes = !t->wraps;
 	t->budget_options.rounds = t->rounds;
 	t->budget = budget_new(&t->budget_options);
 }
@@ -356,6 +355,7 @@ int main(int argc, char **argv)
 
 	int operand = cli_start(argc, argv, &tool, &t, &t.shared);
 	t.wraps = operand < argc;
+	t.budget_options.command = t.wraps ? argv + operand : NULL;
 	choose_job(&t);
 	if (t.asked != 0) {
 		int status = look(&t, argv[operand]);
@@ -364,7 +364,7 @@ int main(int argc, char **argv)
 	}
 	open_all(&t);
 	bool limited = t.ledger_options.budget >= 0;
-	t.shared.meter.progress |= isatty(STDERR_FILENO) != 0 && !(limited && is_left(&t));
+	t.shared.meter.progress |= meter_has_room() && !(limited && is_left(&t));
 	if (limited)
 		t.shared.meter.budget = (double)t.ledger_options.budget / (double)MONEY_DOLLAR;
 	struct stage_jobs jobs = {
@@ -375,7 +375,7 @@ int main(int argc, char **argv)
 	    .idle = t.budget != NULL ? idle : NULL,
 	};
 	struct stage_options stage_options = {
-	    .command = t.wraps ? argv + operand : NULL,
+	    .command = t.budget_options.command,
 	    .max_line = (size_t)t.shared.max_line,
 	    .keep_order = t.keep_order,
 	    .rounds = t.rounds,

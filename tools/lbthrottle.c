@@ -313,6 +313,8 @@ static void open_quota(struct lbthrottle *t)
 
 	if (!given && t->file == NULL)
 		cli_misuse("no limit is given: -r, -t, -d, -a, or -f with a file that knows them");
+	if (l->burst > 0 && l->requests == 0 && !l->adaptive && t->file == NULL)
+		cli_misuse("--burst is about requests a minute: -r is missing");
 	if (l->adaptive && !t->wraps && t->file == NULL)
 		cli_misuse("-a learns from results: without a command it needs -f, here and where "
 			   "they pass");

@@ -295,6 +295,12 @@ load recorder
 		--max-requests -s job --max-requests 0
 		--enqueued -s job --enqueued 0
 		operand -s job lbcall
+		rounds.has.no.place:.it.is.for.sending.requests$ -s job --status --rounds 5
+		poll.has.no.place -s job --cancel --poll 1s
+		-k.has.no.place -s job --status -k
+		max-requests.has.no.place -s job --status --max-requests 5
+		max-bytes.has.no.place -s job --cancel --max-bytes 1M
+		enqueued.has.no.place -s job --status --enqueued 1M
 	EOT
 	[ ! -e job ]
 }

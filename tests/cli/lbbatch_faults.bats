@@ -100,8 +100,9 @@ expires() {
 @test "repeated and unknown lines are counted and left out" {
 	both whole twice:30% 1
 	grep -q "for a request that has one: [1-9]" err
+	lacks err "that cannot be read"
 	both whole stranger:30% 1
-	grep -q "with unknown ids: [1-9]" err
+	grep -qx "lbbatch: part 1: in its results are lines with unknown ids: [1-9][0-9]*; they are left out" err
 }
 
 @test "a cancelled batch: what is finished comes out, the rest fails" {

@@ -248,6 +248,13 @@ load batch
 		[ ! -s out ]
 	done
 	[ "$(ls home)" = letter ]
+	# One that cannot be made: with mkdir(1)'s reason.
+	for state in nowhere/job file/job /sys/lbbatch; do
+		call lbbatch -s $state <in
+		status_is 4
+		reason=$(mkdir $state 2>&1) || true
+		grep -qx "lbbatch: $state: cannot make the directory: ${reason##*: }" err
+	done
 	(umask 0; batch <in)
 	[ "$(stat -c %a job)" = 700 ]
 	[ "$(stat -c %a job/* | sort -u)" = 600 ]
@@ -272,6 +279,40 @@ load batch
 	status_is 3
 	[ "$(lines out)" -eq 40 ]
 	[[ $(codes out) == "budget_exceeded "*" null "* ]]
+}
+
+@test "lbcost -b around it, interrupted: what is reserved for batches that go on is settled by their results" {
+	provider --batch-time 1h
+	requests 20 | jq -c '.body.max_tokens = 50' >in
+	# Enough for all of them, and not for one more.
+	call lbcost -e --json <in
+	budget=$(jq '.usd_at_most * 1.02 | . * 1e9 | round / 1e9' out)
+	printf 'lbcost -b %s -l ledger lbbatch -s job --poll 10ms' "$budget" >command
+	setsid env --default-signal=INT sh -c "exec $(cat command)" <in >out 2>err 3>&- &
+	pid=$!
+	until_true made 1
+	kill -INT -- "-$pid"
+	end
+	status_is 3
+	codes_are out "batch_pending 20"
+	grep -q "^lbcost: 20 requests are in batches that go on: .* --forgive$" err
+	call lbcost -l ledger --report --json
+	holds out '.unsettled.requests == 20'
+	# Another command would have to pay for them once more.
+	call lbcost -b "$budget" -l ledger lbcall <in
+	status_is 3
+	codes_are out "budget_exceeded 20"
+	advance 2h
+	call sh -c "$(cat command)" <in
+	status_is 0
+	each_once out 20
+	made 1
+	paid 20
+	[ ! -s err ]
+	jq -s '{unsettled: {requests: 0, usd_at_most: 0}, usd: (map(.lb.cost) | add * 1e9 | round)}' out >want
+	call lbcost -l ledger --report --json
+	jq '{unsettled, usd: (.total[0].usd * 1e9 | round)}' out >got
+	same got want
 }
 
 @test "the whole line of tools around it, killed and run again: each is paid once" {

@@ -2,6 +2,17 @@
 
 load helper
 
+# What takes half a minute runs beside the tests; the last one looks at it.
+setup_file() {
+	cd "$BATS_FILE_TMPDIR" || return
+	requests 6 gpt-4o-mini 16000 >in
+	{
+		# Nearly a cent each: one has to wait for a command that waits for the end of its input.
+		lbcost -b 0.05 --max-wait 32s tac <in >out 2>err || true
+		: >ended
+	} 3>&- &
+}
+
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 	unset LB_PRICES
@@ -318,10 +329,43 @@ in_ledger() {
 	for words in '-b 5' '-b x cat' '-b -1 cat' '-b 5/week -l l cat' '-b 5/ -l l cat' '-b 5/day cat' '--forgive' \
 		'--alert 80%:true cat' '-b 1 --alert 80 cat' '-b 1 --alert 80%: cat' '--price 1 cat' '--rounds' '-k' \
 		'--plot x' '--json' '--json -l l --forgive' '-l l --report --forgive' '-l l -e --report' \
-		'-p l --prices-check'; do
+		'-p l --prices-check' '--max-wait 1s cat' '--job a cat'; do
 		call lbcost $words </dev/null
 		status_is 2
 	done
+	[ ! -e l ]
+}
+
+@test "an option that has no place in what is to be done is refused, with what it is for" {
+	local option words purpose
+	while IFS='|' read -r option words purpose; do
+		# shellcheck disable=SC2086 # words
+		call lbcost $words </dev/null
+		status_is 2
+		grep -qe " the option $option has no place: it is for $purpose\$" err
+		[ ! -s out ]
+	done <<-'EOT'
+		-c|-b 5 -r 60 -c 1 lbcall|-e
+		-r|-b 5 -r 60 lbcall|-e
+		-t|-b 5 -t 60k lbcall|-e
+		--latency|--latency 1s lbcall|-e
+		--expect-output|-l l --expect-output 5|-e
+		--json|--json lbcall|-e and --report
+		--plot|-l l --plot x.svg|--report
+		--plot|-e --plot x.svg|--report
+		--rounds|-l l --rounds|work around a command
+		-k|-e -k|work around a command
+		-b|-e -b 5|records that pass
+		-l|-e -l l|records that pass, --report and --forgive
+		--job|-l l --report --job a|records that pass
+		--alert|-l l --forgive --alert 80%:true|records that pass
+		--max-wait|-e --max-wait 5s|records that pass
+		-p|-l l --report -p x|records that pass, and -e
+		--price|-l l --forgive --price 1,2|records that pass, and -e
+		-c|-l l --report -c 5|-e
+		-l|--prices-check -l l|records that pass, --report and --forgive
+	EOT
+	[ ! -e l ]
 }
 
 @test "a budget is refused for good: what follows fails, what is in flight finishes, status 3" {
@@ -672,7 +716,21 @@ worker() {
 	[ "$(grep -c '^lbcost: line 1: .*jq -c \.' err)" -eq 1 ]
 	echo '{"name":"an item"}' >items
 	call lbcost -e <items
+	status_is 1
 	grep -q '^lbcost: 1 lines are no requests; lbchunk' err
+	[ ! -s out ]
+	call lbcost -e --json <items
+	status_is 1
+	holds out '.requests == 0 and .usd == 0'
+	# Among requests it is left out, and the status tells.
+	cat in items >other
+	call lbcost -e <other
+	status_is 1
+	grep -q '^one at a time  *5 ' out
+	call lbcost -e </dev/null
+	status_is 0
+	[ ! -s out ]
+	grep -qx 'lbcost: there are no requests to estimate' err
 	# A file that is named instead of being the input.
 	call lbcost -e in
 	status_is 2
@@ -808,4 +866,13 @@ worker() {
 	status_is 0
 	[ "$(codes out)" = 'ok 20' ]
 	[ "$(lines rounds)" -eq 4 ]
+}
+
+@test "a command that answers at its end, without --rounds: it is said what to do" {
+	local end=$((SECONDS + 60))
+	until [ -e "$BATS_FILE_TMPDIR/ended" ] || [ "$SECONDS" -gt "$end" ]; do
+		sleep 0.2
+	done
+	[ "$(lines "$BATS_FILE_TMPDIR/out")" -eq 6 ]
+	[ "$(grep -c '^lbcost: no answer for 30 s, with 5 records in the command: .*use --rounds$' "$BATS_FILE_TMPDIR/err")" -eq 1 ]
 }

@@ -84,3 +84,17 @@ run_job() {
 	head -n 1 last | grep -qE '^lbcost: \[#+\] 100% +100/100 done +[0-9.]+/s$'
 	sed 1d last | paste -sd' ' | grep -q '^lbcost: 100 results have no price (lb.unpriced): no price is known for .*us$'
 }
+
+@test "inside a tool that shows a meter it shows none unasked" {
+	start_mock --latency 50ms
+	jq -nc 'range(100) | {custom_id: "r\(.)", body: {model: "gpt-4o-mini", max_tokens: 50,
+		messages: [{role: "user", content: "Say hello number \(.) to the world."}]}}' >in
+	export OPENAI_BASE_URL=$MOCK
+	run_in 120 'lbcheckpoint --progress --total 100 log lbcost -b 5 lbcall -c 5 <in >out'
+	watch_pane
+	cat last
+	grep -qE '^lbcheckpoint: \[#+\] 100%  100/100 done ' last
+	[ "$(wc -l <last)" -eq 1 ]
+	lacks seen lbcost
+	[ "$(sort -u heights | paste -sd' ')" = '0 1' ] || [ "$(sort -u heights)" = 1 ]
+}

@@ -39,6 +39,7 @@ took() {
 	misuse '-t wants a number' -t many
 	misuse '-d wants a number' -d -1
 	misuse '--burst wants a number' -r 5 --burst 0
+	misuse '--burst is about requests a minute' -t 1M -d 500 --burst 5 cat
 	misuse '-k is for the wrap form' -r 5 -k
 	misuse '-a learns from results' -a
 	misuse 'knows no limits yet' -f state cat
@@ -57,7 +58,7 @@ took() {
 	status_is 0
 	same out in
 	took 200
-	call lbthrottle -t 60000 -d 10000 --burst 2 <in
+	call lbthrottle -t 60000 -d 10000 <in
 	status_is 0
 	same out in
 }

@@ -223,6 +223,22 @@ run_examples() {
 	mandoc -T lint -W warning "$TOP"/man/*.[157]
 }
 
+# Lint does not see that a word such as In or Ad, which names a macro, was taken for one.
+@test "no word of a heading is taken for markup" {
+	local page
+	for page in "$TOP"/man/*.[157]; do
+		mandoc -T utf8 -O indent=5 "$page" | col -bx | grep -E '^( {3})?[^ ]' >headings
+		echo "${page##*/}"
+		[ "$(lines headings)" -ge "$(grep -cE '^\.S[hs] ' "$page")" ]
+		lacks headings '<'
+		lacks headings '⟨'
+		sed -nE 's/^\.S[hs] (\\&)?//p' "$page" >want
+		while read -r heading; do
+			grep -qxE " *$heading" headings
+		done <want
+	done
+}
+
 @test "an option of a SYNOPSIS is explained, and the other way round" {
 	local page
 	for page in "$TOP"/man/*.1; do

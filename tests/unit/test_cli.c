@@ -118,6 +118,50 @@ static void test_misuse(void)
 	       "one without a letter");
 }
 
+enum { FIRST = 1, SECOND = 2, THIRD = 4 };
+
+static unsigned job;
+
+/* A command line in the job that is done. */
+static void run_places(void)
+{
+	static const struct cli_place places[] = {
+	    {{'c', CLI_LONG}, FIRST | SECOND, "the first and the second"},
+	    {{'k'}, THIRD, "the third"},
+	};
+
+	run_bad();
+	cli_check_places(places, sizeof places / sizeof *places, job, "here");
+}
+
+static void test_places(void)
+{
+	static const struct {
+		const char *line;
+		unsigned job;
+		const char *want; /* NULL: nothing is wrong */
+	} cases[] = {
+	    {"x", FIRST, NULL},
+	    {"x -c 1 --long-one a", FIRST, NULL},
+	    {"x -c 1", SECOND, NULL},
+	    {"x -k", THIRD, NULL},
+	    {"x -k", FIRST, "x: here the option -k has no place: it is for the third\n"},
+	    {"x -k --count 1", THIRD,
+	     "x: here the option -c has no place: it is for the first and the second\n"},
+	    {"x --long a", THIRD,
+	     "x: here the option --long-one has no place: it is for the first and the second\n"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *want = cases[i].want != NULL ? cases[i].want : "";
+		bad_line = cases[i].line;
+		job = cases[i].job;
+		tap_int(capture(run_places), cases[i].want != NULL ? 2 : 0, "%s in job %u",
+			bad_line, job);
+		tap_ok(strncmp(captured, want, strlen(want)) == 0, "it says: %s", want);
+	}
+}
+
 static void no_file(void)
 {
 	struct buf text = {0};
@@ -174,6 +218,7 @@ int main(void)
 {
 	test_parse();
 	test_misuse();
+	test_places();
 	test_text();
 	tap_int(capture(close_stdin), 4, "stdin closed: status 4");
 	tap_int(capture(close_stdout), 4, "stdout closed: status 4");

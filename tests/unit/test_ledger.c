@@ -36,12 +36,18 @@ static struct ledger *open_ledger(const char *file, int64_t budget, enum ledger_
 	return l;
 }
 
-static enum ledger_answer reserve(struct ledger *l, int64_t amount, int64_t now, uint64_t *id)
+static enum ledger_answer reserve_by_key(struct ledger *l, int64_t amount, int64_t key, int64_t now,
+					 uint64_t *id)
 {
 	ledger_begin(l, now);
-	enum ledger_answer answer = ledger_reserve(l, amount, id);
+	enum ledger_answer answer = ledger_reserve(l, amount, key, id);
 	ledger_commit(l);
 	return answer;
+}
+
+static enum ledger_answer reserve(struct ledger *l, int64_t amount, int64_t now, uint64_t *id)
+{
+	return reserve_by_key(l, amount, 0, now, id);
 }
 
 static void settle(struct ledger *l, enum ledger_outcome outcome, uint64_t id, int64_t amount,
@@ -224,6 +230,63 @@ static void test_periods(void)
 	ledger_close(l);
 }
 
+/* Leave a reservation without an outcome, to be found by the key. */
+static void defer(struct ledger *l, uint64_t id, int64_t amount, int64_t key, int64_t now)
+{
+	struct ledger_entry e = {.outcome = LEDGER_DOUBTFUL,
+				 .reserved = true,
+				 .id = id,
+				 .amount = amount,
+				 .key = key,
+				 .model = "model"};
+
+	ledger_begin(l, now);
+	ledger_settle(l, &e);
+	ledger_commit(l);
+}
+
+static void test_deferred(void)
+{
+	int64_t count, amount;
+	uint64_t a = 0, b = 0, c = 0;
+
+	new_path();
+	struct ledger *l = open_ledger(path, 100, LEDGER_EVER);
+	reserve(l, 60, NOON, &a);
+	defer(l, a, 60, 7, NOON);
+	ledger_close(l);
+	l = open_ledger(path, 100, LEDGER_EVER);
+	tap_int(reserve_by_key(l, 60, 8, NOON, &b), LEDGER_NEVER, "60 of 100 are deferred");
+	tap_ok(ledger_has_deferred(l), "which the ledger tells");
+	tap_int(reserve(l, 60, NOON, &b), LEDGER_NEVER, "without a key nothing is found");
+	tap_int(reserve_by_key(l, 59, 7, NOON, &b), LEDGER_NEVER, "nor what is of another amount");
+	tap_int(reserve_by_key(l, 60, 7, NOON + DAY, &b), LEDGER_RESERVED, "the same again is");
+	tap_ok(b == a, "it has the reservation that there was");
+	tap_int(ledger_reserved(l), 60, "and no more is reserved");
+	tap_int(reserve_by_key(l, 60, 7, NOON, &c), LEDGER_LATER, "it is found once");
+	tap_ok(!ledger_has_deferred(l), "and is not deferred any more");
+	settle(l, LEDGER_SPENT, b, 60, 30, NOON);
+	tap_int(ledger_spent(l), 30, "the result settles it");
+	tap_int(ledger_reserved(l), 0, "and nothing stays");
+	for (int64_t key = 1; key <= 3; key++) {
+		reserve(l, 10, NOON, &a);
+		defer(l, a, 10, key, NOON);
+	}
+	ledger_forgive(l, &count, &amount);
+	tap_int(count, 3, "what is deferred can be forgiven");
+	tap_int(amount, 30, "all of it");
+	ledger_close(l);
+
+	new_path();
+	l = open_ledger(path, 100, LEDGER_DAY);
+	reserve(l, 60, NOON, &a);
+	defer(l, a, 60, 7, NOON);
+	tap_int(reserve_by_key(l, 60, 7, NOON + DAY, &b), LEDGER_RESERVED,
+		"on the next day it has a place of its own in the budget");
+	tap_int(reserve_by_key(l, 60, 7, NOON + DAY, &c), LEDGER_LATER, "of which there is one");
+	ledger_close(l);
+}
+
 static void test_alert(void)
 {
 	new_path();
@@ -382,6 +445,7 @@ int main(void)
 	test_owners(true);
 	test_killed();
 	test_periods();
+	test_deferred();
 	test_alert();
 	test_report();
 	test_pace();

@@ -19,15 +19,16 @@ static void test_counts(void)
 	meter_start(&m, 0);
 	meter_count(&m, false, span("{\"cost\":0.25,\"attempts\":1}"));
 	meter_count(&m, false, span("{\"cost\":0.5,\"attempts\":4}"));
-	meter_count(&m, false, span("{\"cost\":8,\"cache\":\"hit\"}"));
+	meter_count(&m, false, span("{\"cost\":8,\"attempts\":9,\"cache\":\"hit\"}"));
 	meter_count(&m, true, span("{\"attempts\":3,\"cache\":\"miss\"}"));
-	meter_count(&m, false, span("{\"checkpoint\":true}"));
+	meter_count(&m, false, span("{\"cost\":8,\"attempts\":9,\"checkpoint\":true}"));
 	meter_count(&m, false, span("5"));
 	meter_count(&m, true, span(NULL));
 	tap_int((long long)m.ok, 5, "successes");
 	tap_int((long long)m.failed, 2, "failures");
 	tap_int((long long)m.cached, 2, "from a cache or a checkpoint");
-	tap_int((long long)m.attempts, 5, "attempts beyond the first: 3 and 2");
+	tap_int((long long)m.attempts, 5,
+		"attempts beyond the first: 3 and 2, but what was tried before");
 	tap_ok(m.spent > 0.7499 && m.spent < 0.7501, "costs add up, but what was paid before");
 	tap_ok(meter_deadline(&m) == INT64_MAX, "without --progress there is nothing to draw");
 }
