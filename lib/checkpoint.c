@@ -14,20 +14,24 @@
 #define GROUP_BYTES ((size_t)64 * 1024)
 #define GROUP_COUNT ((size_t)256)
 
-struct checkpoint {
-	struct stage *stage;
-	struct journal *journal;
-	struct journal_waits *waits; /* what is out */
-	int64_t sync, sync_due;      /* clock_now time */
-
-	/* The group. */
+struct group {
 	struct buf text, out; /* lines as they are logged, and as they are written out */
 	size_t count;
 	struct journal_line lines[GROUP_COUNT];
 	uint64_t sequences[GROUP_COUNT];
 	size_t out_ends[GROUP_COUNT];
 	struct journal_wait *asked[GROUP_COUNT]; /* NULL in pipe form */
+};
 
+/* Where each group is to be on disk before anything of it is written out, it is on its way there
+ * while the next one gathers. */
+struct checkpoint {
+	struct stage *stage;
+	struct journal *journal;
+	struct journal_waits *waits; /* what is out */
+	int64_t sync, sync_due;      /* clock_now time */
+	struct group groups[2];
+	struct group *gathering, *appended; /* the second is empty but with a sync of 0 */
 	struct buf line;
 };
 
@@ -40,6 +44,8 @@ struct checkpoint *checkpoint_new(struct stage *s, struct journal *j, int64_t sy
 	c->waits = journal_waits_new(trust_ids);
 	c->sync = sync;
 	c->sync_due = INT64_MAX;
+	c->gathering = &c->groups[0];
+	c->appended = &c->groups[1];
 	return c;
 }
 
@@ -48,8 +54,10 @@ void checkpoint_free(struct checkpoint *c)
 	if (c == NULL)
 		return;
 	journal_waits_free(c->waits);
-	buf_free(&c->text);
-	buf_free(&c->out);
+	for (size_t i = 0; i < 2; i++) {
+		buf_free(&c->groups[i].text);
+		buf_free(&c->groups[i].out);
+	}
 	buf_free(&c->line);
 	free(c);
 }
@@ -71,12 +79,6 @@ static void emit(struct checkpoint *c, uint64_t sequence, struct json_span line,
 		line = (struct json_span){c->line.data, c->line.length};
 	}
 	stage_emit(c->stage, sequence, line, failed);
-}
-
-void checkpoint_emit(struct checkpoint *c, uint64_t sequence, const struct journal_result *done,
-		     struct json_span custom_id)
-{
-	emit(c, sequence, done->text, false, done->custom_id, custom_id);
 }
 
 void checkpoint_ask(struct checkpoint *c, const struct record *r, uint64_t sequence,
@@ -104,17 +106,17 @@ void checkpoint_ask(struct checkpoint *c, const struct record *r, uint64_t seque
 		stage_forward(c->stage, sequence, r->custom_id, r->text, &w, sizeof w);
 }
 
-/* Append the group. Returns 0, or -1 after a message. */
-static int store(struct checkpoint *c)
+/* Append what has gathered. Returns 0, or -1 after a message. */
+static int append(struct checkpoint *c)
 {
-	if (c->count == 0)
+	const struct group *g = c->gathering;
+
+	if (g->count == 0)
 		return 0;
 	if (journal_lock(c->journal) < 0 ||
-	    journal_append(c->journal, c->text.data, c->lines, c->count) < 0)
+	    journal_append(c->journal, g->text.data, g->lines, g->count) < 0)
 		return -1;
-	if (c->sync == 0)
-		return journal_sync(c->journal);
-	if (c->sync_due == INT64_MAX && c->sync != CHECKPOINT_NEVER)
+	if (c->sync > 0 && c->sync != CHECKPOINT_NEVER && c->sync_due == INT64_MAX)
 		c->sync_due = clock_now() + c->sync;
 	return 0;
 }
@@ -142,59 +144,107 @@ static void emit_waiters(struct checkpoint *c, struct journal_wait *w, struct js
 	journal_waits_remove(c->waits, w);
 }
 
-static void empty(struct checkpoint *c)
+static void empty(struct group *g)
 {
-	c->count = 0;
-	buf_clear(&c->text);
-	buf_clear(&c->out);
+	g->count = 0;
+	buf_clear(&g->text);
+	buf_clear(&g->out);
 }
 
-static void flush(struct checkpoint *c)
+/* Write out a group that is in the log, and on disk if it has to be. */
+static void emit_group(struct checkpoint *c, struct group *g)
 {
 	size_t logged = 0, out = 0;
-	bool stored = store(c) == 0;
 
-	if (!stored)
-		end_run(c);
-	for (size_t i = 0; stored && i < c->count; i++) {
-		const struct journal_line *l = &c->lines[i];
-		stage_emit(c->stage, c->sequences[i],
-			   (struct json_span){c->out.data + out, c->out_ends[i] - out}, l->failed);
-		if (c->asked[i] != NULL)
-			emit_waiters(c, c->asked[i],
-				     (struct json_span){c->text.data + logged, l->end - 1 - logged},
+	for (size_t i = 0; i < g->count; i++) {
+		const struct journal_line *l = &g->lines[i];
+		stage_emit(c->stage, g->sequences[i],
+			   (struct json_span){g->out.data + out, g->out_ends[i] - out}, l->failed);
+		if (g->asked[i] != NULL)
+			emit_waiters(c, g->asked[i],
+				     (struct json_span){g->text.data + logged, l->end - 1 - logged},
 				     l->failed);
 		logged = l->end;
-		out = c->out_ends[i];
+		out = g->out_ends[i];
 	}
-	empty(c);
+	empty(g);
+}
+
+/* Bring to disk what was appended, and write it out. Returns 0, or -1 with the run ended. */
+static int finish_appended(struct checkpoint *c)
+{
+	if (c->appended->count == 0)
+		return 0;
+	if (journal_sync(c->journal) == 0) {
+		emit_group(c, c->appended);
+		return 0;
+	}
+	empty(c->appended);
+	end_run(c);
+	return -1;
+}
+
+/* The group is full. */
+static void flush(struct checkpoint *c)
+{
+	struct group *g = c->gathering;
+	bool fine = finish_appended(c) == 0;
+
+	if (g->count == 0)
+		return;
+	if (!fine || append(c) < 0) {
+		empty(g);
+		end_run(c);
+	} else if (c->sync != 0) {
+		emit_group(c, g);
+	} else {
+		journal_begin_sync(c->journal);
+		c->gathering = c->appended;
+		c->appended = g;
+	}
+}
+
+static void flush_all(struct checkpoint *c)
+{
+	flush(c);
+	finish_appended(c);
+}
+
+void checkpoint_emit(struct checkpoint *c, uint64_t sequence, const struct journal_result *done,
+		     struct json_span custom_id)
+{
+	/* It may have been appended just now. */
+	if (finish_appended(c) == 0)
+		emit(c, sequence, done->text, false, done->custom_id, custom_id);
 }
 
 void checkpoint_log(struct checkpoint *c, const struct record *r, uint64_t sequence,
 		    const struct buf *id, uint64_t request, struct journal_wait *wait)
 {
-	journal_set_mark(&c->text, r, JOURNAL_LOGGED, id, request);
-	buf_addc(&c->text, '\n');
+	struct group *g = c->gathering;
+
+	journal_set_mark(&g->text, r, JOURNAL_LOGGED, id, request);
+	buf_addc(&g->text, '\n');
 	/* Around a command a mark is that of another log, farther in. */
-	if (wait != NULL || !journal_unmark(&c->out, r))
-		buf_add(&c->out, r->text.at, r->text.length);
-	c->out_ends[c->count] = c->out.length;
-	c->sequences[c->count] = sequence;
-	c->asked[c->count] = wait;
-	c->lines[c->count++] = (struct journal_line){
-	    .end = c->text.length,
+	if (wait != NULL || !journal_unmark(&g->out, r))
+		buf_add(&g->out, r->text.at, r->text.length);
+	g->out_ends[g->count] = g->out.length;
+	g->sequences[g->count] = sequence;
+	g->asked[g->count] = wait;
+	g->lines[g->count++] = (struct journal_line){
+	    .end = g->text.length,
 	    .id = journal_id(id->data, id->length),
 	    .request = request,
 	    .named = id->length > 0,
 	    .failed = record_failed(r),
 	};
-	if (c->count == GROUP_COUNT || c->text.length >= GROUP_BYTES)
+	if (g->count == GROUP_COUNT || g->text.length >= GROUP_BYTES)
 		flush(c);
 }
 
 int64_t checkpoint_idle(struct checkpoint *c)
 {
-	flush(c);
+	flush_all(c);
 	if (journal_trace(c->journal, journal_waits_count(c->waits), true) < 0)
 		end_run(c);
 	if (c->sync_due <= clock_now() && sync_log(c) < 0)
@@ -204,7 +254,7 @@ int64_t checkpoint_idle(struct checkpoint *c)
 
 void checkpoint_pause(struct checkpoint *c)
 {
-	flush(c);
+	flush_all(c);
 	if (sync_log(c) < 0)
 		end_run(c);
 	journal_unlock(c->journal);
@@ -212,9 +262,8 @@ void checkpoint_pause(struct checkpoint *c)
 
 int checkpoint_end(struct checkpoint *c)
 {
-	int result = store(c);
+	int result = append(c);
 
-	empty(c);
 	if (result == 0)
 		result = sync_log(c);
 	if (journal_waits_count(c->waits) == 0)

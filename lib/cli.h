@@ -71,8 +71,9 @@ int64_t cli_count(const char *option, const char *argument, int64_t least, int64
 int64_t cli_size(const char *option, const char *argument, int64_t least, int64_t most);
 int64_t cli_duration(const char *option, const char *argument);
 
-/* End by cli_misuse if no file of this name is there but a program of PATH: then the operand, `what`
- * in the synopsis, was forgotten, and this is the command. For tools without a command only. */
+/* End by cli_misuse if no file of this name is there but a program of PATH: then the operand,
+ * `what` in the synopsis, was forgotten, and this is the command. For tools without a command only.
+ */
 void cli_check_file(const char *what, const char *name);
 
 /* The text of an option, or of the file that "@FILE" names, appended to out; one newline at a

@@ -254,10 +254,21 @@ int journal_append(struct journal *j, const char *text, const struct journal_lin
 	return journal_complain(j, "", NULL);
 }
 
+void journal_begin_sync(struct journal *j)
+{
+#ifdef SYNC_FILE_RANGE_WRITE
+	/* A hint, which promises nothing: what fails will show when it is synchronised. */
+	sync_file_range(j->fd, (off_t)j->synced, 0, SYNC_FILE_RANGE_WRITE);
+#else
+	(void)j;
+#endif
+}
+
 int journal_sync(struct journal *j)
 {
 	if (!j->unsynced)
 		return 0;
+	j->synced = j->end;
 	/* It is tried once only: after a failure the pages may count as clean, and another try
 	 * could succeed with nothing on disk. */
 	j->unsynced = false;

@@ -113,6 +113,11 @@ struct journal_line {
 int journal_append(struct journal *j, const char *text, const struct journal_line *lines,
 		   size_t count);
 
+/* Have the system begin to bring to disk what was appended, so that journal_sync will wait for
+ * less.
+ */
+void journal_begin_sync(struct journal *j);
+
 /* Have what was appended on disk. Returns 0 or -1; what could not be is not tried again. */
 int journal_sync(struct journal *j);
 

@@ -3,7 +3,6 @@
 #include "hash.h"
 #include "journal_state.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 uint64_t journal_id_mask = UINT64_MAX;
@@ -109,8 +108,10 @@ static void add_marked(struct buf *out, const struct record *r, const char *entr
 		json_quote(&mark, id.at, id.length);
 		buf_addc(&mark, ',');
 	}
-	buf_addf(&mark, "\"request\":\"%016" PRIx64 "\"%s}", request,
-		 sealed ? ",\"sum\":\"0000000000000000\"" : "");
+	buf_adds(&mark, "\"request\":\"");
+	journal_write_digits(buf_reserve(&mark, 16), request);
+	mark.length += 16;
+	buf_adds(&mark, sealed ? "\",\"sum\":\"0000000000000000\"}" : "\"}");
 	struct json_edit edits[] = {
 	    {entry, {mark.data, mark.length}},
 	    {logs ? JOURNAL_ASKED : JOURNAL_LOGGED, {NULL, 0}},

@@ -4,15 +4,13 @@
  *
  *	{"custom_id":"ID",...,"lb":{...,"checkpoint":{"request":"16 digits","sum":"16 digits"}},...}
  *
- * a success, by an id without escapes; what begins like the mark does so nowhere before. Any other
+ * a success, by an id without escapes; what begins like the mark does so nowhere behind. Any other
  * line, or one that was changed since, is read. The sum is no secret: where a record was made to
  * have one of its own, a space goes before its last brace.
  */
 #include "checksum.h"
 #include "journal_state.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #define DIGITS 16
@@ -25,6 +23,7 @@ static const char tail[] = "\"}}";
 /* How long they are, and the offsets of the parts of a mark. */
 enum {
 	HEAD = sizeof head - 1,
+	BRACE_AT = sizeof "\"" JOURNAL_LOGGED "\":" - 1,
 	REQUEST_AT = sizeof mark - 1,
 	SUM_AT = REQUEST_AT + DIGITS + sizeof sum - 1,
 	TAIL_AT = SUM_AT + DIGITS,
@@ -50,6 +49,12 @@ bool journal_parse_digits(const char *text, uint64_t *number)
 	return all != 0;
 }
 
+void journal_write_digits(char *text, uint64_t number)
+{
+	for (int i = DIGITS; i-- > 0; number >>= 4)
+		text[i] = "0123456789abcdef"[number & 15];
+}
+
 /* The id that a line begins with, to its end; NULL if it does not. Some write a space before it. */
 static const char *find_id(struct json_span line)
 {
@@ -60,20 +65,31 @@ static const char *find_id(struct json_span line)
 	return *at == '"' ? at + 1 : NULL;
 }
 
-/* The mark of a line, which has room for a seal; else NULL. */
+/* Read a mark, with room for all of it. Returns whether it has a seal. */
+static bool read_mark(const char *at, struct journal_sealed *s, uint64_t *sealed)
+{
+	/* That the quote is no escaped one, within a name, is seen by what stands before it. */
+	return (at[-1] == '{' || at[-1] == ',') &&
+	       journal_parse_digits(at + REQUEST_AT, &s->request) &&
+	       memcmp(at + REQUEST_AT + DIGITS, sum, sizeof sum - 1) == 0 &&
+	       journal_parse_digits(at + SUM_AT, sealed) &&
+	       memcmp(at + TAIL_AT, tail, sizeof tail - 1) == 0;
+}
+
+/* The last mark of a line, if it has a seal; else NULL. Most often it is near the end, so it is
+ * looked for from there, by its brace. */
 static const char *find_mark(struct json_span line, struct journal_sealed *s, uint64_t *sealed)
 {
-	const char *at = memmem(line.at, line.length, mark, sizeof mark - 1);
+	const char *end = line.at + line.length;
 
-	if (at == NULL || line.at + line.length - at < MARK)
-		return NULL;
-	/* That the quote is no escaped one, within a name, is seen by what stands before it. */
-	bool formed = (at[-1] == '{' || at[-1] == ',') &&
-		      journal_parse_digits(at + REQUEST_AT, &s->request) &&
-		      memcmp(at + REQUEST_AT + DIGITS, sum, sizeof sum - 1) == 0 &&
-		      journal_parse_digits(at + SUM_AT, sealed) &&
-		      memcmp(at + TAIL_AT, tail, sizeof tail - 1) == 0;
-	return formed ? at : NULL;
+	for (const char *p = end; p - line.at > BRACE_AT + 1;) {
+		if (*--p != '{')
+			continue;
+		const char *at = p - BRACE_AT;
+		if (end - at >= MARK && memcmp(at, mark, sizeof mark - 1) == 0)
+			return read_mark(at, s, sealed) ? at : NULL;
+	}
+	return NULL;
 }
 
 /* The checksum of a line but for the digits of its own. */
@@ -100,15 +116,13 @@ bool journal_seal(char *line, size_t length, const struct record *r)
 	size_t behind = r->lb.at != NULL ? (size_t)(end - r->lb.at) - r->lb.length : 1;
 	struct json_span text = {line, length};
 	struct journal_sealed s;
-	char digits[DIGITS + 1];
 	uint64_t none;
 
 	/* The mark that was set, and no other one, is what lb ends with. */
 	const char *at = find_mark(text, &s, &none);
 	if (at == NULL || at + MARK != line + length - behind)
 		return false;
-	snprintf(digits, sizeof digits, "%016" PRIx64, sum_line(text, at));
-	memcpy(line + (at - line) + SUM_AT, digits, DIGITS);
+	journal_write_digits(line + (at - line) + SUM_AT, sum_line(text, at));
 	return true;
 }
 

@@ -19,8 +19,9 @@ struct journal {
 	bool settled; /* the end is whole: lines may be appended */
 	bool loaded;
 	bool trust_ids;
-	bool unsynced; /* there is something to have on disk */
-	uint64_t end;  /* of the file, once settled */
+	bool unsynced;   /* there is something to have on disk */
+	uint64_t end;    /* of the file, once settled */
+	uint64_t synced; /* ...as of when it was brought to disk last */
 
 	struct journal_index index;
 	struct buf window;  /* bytes of the file, for reading lines back */
@@ -105,6 +106,9 @@ bool journal_may_seal(const struct record *r, const struct buf *id);
 /* Seal the marked line of such a record, whose mark has a sum of any 16 hexadecimal digits. Returns
  * whether that could be done: the mark must be what lb ends with, and the first one on the line. */
 bool journal_seal(char *line, size_t length, const struct record *r);
+
+/* Write a number as 16 of them. */
+void journal_write_digits(char *text, uint64_t number);
 
 /* Read 16 lower-case hexadecimal digits. Returns whether that is what they are. */
 bool journal_parse_digits(const char *text, uint64_t *number);

@@ -52,10 +52,8 @@ void stage_free(struct stage *s)
 void stage_raise(struct stage *s, int status)
 {
 	/* A wrong command line matters more than that it was stopped then. */
-	static const int weights[] = {[STATUS_FAILED] = 1,
-				      [STATUS_STOPPED] = 2,
-				      [STATUS_USAGE] = 3,
-				      [STATUS_SYSTEM] = 4};
+	static const int weights[] = {
+	    [STATUS_FAILED] = 1, [STATUS_STOPPED] = 2, [STATUS_USAGE] = 3, [STATUS_SYSTEM] = 4};
 
 	if (weights[status] > weights[s->status])
 		s->status = status;

@@ -34,8 +34,9 @@ struct stage_flight {
 	struct json_span request; /* the bytes that were forwarded, with their own custom_id */
 	const void *note;         /* what stage_forward was given */
 	size_t note_length;
-	bool lost;     /* no answer came: the command died, or was given up */
-	int64_t since; /* clock_now time when it was given to the command; 0 if that never read it */
+	bool lost; /* no answer came: the command died, or was given up */
+	int64_t
+	    since; /* clock_now time when it was given to the command; 0 if that never read it */
 };
 
 struct stage_jobs {

@@ -57,10 +57,10 @@ static const struct seal_case {
     /* Somebody else's mark, behind ours and before, and what has the form of one. */
     {"{\"custom_id\":\"a\",\"lb\":{},\"x\":{\"checkpoint\":{\"request\":\"" DIGITS
      "\",\"sum\":\"" DIGITS "\"}}}",
-     "a", true},
+     "a", false},
     {"{\"custom_id\":\"a\",\"x\":{\"checkpoint\":{\"request\":\"" DIGITS "\",\"sum\":\"" DIGITS
      "\"}},\"lb\":{}}",
-     "a", false},
+     "a", true},
     {"{\"custom_id\":\"a\",\"lb\":{\"checkpoint\":{},\"x\":{\"checkpoint\":{\"request\":"
      "\"1\"},\"k\":\"aaaaaaa\",\"sum\":\"" DIGITS "\"}}}",
      "a", false},
