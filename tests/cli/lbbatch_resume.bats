@@ -249,10 +249,10 @@ load batch
 	done
 	[ "$(ls home)" = letter ]
 	# One that cannot be made: with mkdir(1)'s reason.
-	for state in nowhere/job file/job /sys/lbbatch; do
-		call lbbatch -s $state <in
+	for state in nowhere/job file/job "$(printf %300d 0)"; do
+		call lbbatch -s "$state" <in
 		status_is 4
-		reason=$(mkdir $state 2>&1) || true
+		reason=$(mkdir "$state" 2>&1) || true
 		grep -qx "lbbatch: $state: cannot make the directory: ${reason##*: }" err
 	done
 	(umask 0; batch <in)

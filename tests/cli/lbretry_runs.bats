@@ -161,10 +161,10 @@ probing() {
 @test "a mistake on the command line of what is wrapped twice is no reason to try for ever" {
 	requests 1000 '"max_tokens":5,' | sed 's/"model":"m"/"model":"gpt-4o-mini"/' >in
 	call lbretry -b 1ms lbcost -b 5 -l spent lbthrottle -r nonsense lbcall <in
-	status_is 4
+	status_is 2
 	[ "$(lines out)" -eq 1000 ]
 	holds out '.error.code == "command_died"'
-	[ "$(grep -c "not 'nonsense'" err)" -le 3 ]
+	[ "$(grep -c "not 'nonsense'" err)" -eq 1 ]
 }
 
 @test "a request that comes back as it was has not been answered" {
