@@ -120,7 +120,7 @@ wanted() {
 	version=$("$LB_BIN/lbcall" --version | cut -d ' ' -f 2)
 	make_in_top dist BUILD="$PWD/made"
 	tar -xf "made/lb-$version.tar.gz"
-	(cd "lb-$version" && find . -type f | sed 's,^\./,,' | sort) >got
+	(cd "lb-$version" && find . ! -type d | sed 's,^\./,,' | sort) >got
 	git -C "$TOP" ls-tree -r --name-only HEAD | sort >want
 	same got want
 	# Each file that is needed is there, or make says that it cannot make it.
