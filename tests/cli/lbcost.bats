@@ -818,9 +818,9 @@ worker() {
 	result a gpt-4o-mini '{"prompt_tokens":1000,"completion_tokens":100}' >in
 	call lbcost -l ledger <in
 	# Three hours of it, so that points are further apart than a minute.
+	in_ledger ledger 'DELETE FROM minutes'
 	in_ledger ledger "WITH RECURSIVE m(at) AS (SELECT 1795348800 UNION ALL SELECT at + 60 FROM m LIMIT 600)
 		INSERT INTO minutes SELECT at, 5, 1000000 FROM m"
-	in_ledger ledger 'DELETE FROM minutes WHERE at NOT BETWEEN 1795348800 AND 1795348800 + 36000'
 	call lbcost -l ledger --report --plot days.svg
 	status_is 0
 	python3 - <<-'EOT'
