@@ -31,7 +31,6 @@ struct lbchunk {
 	const char *id_text, *answer_text, *split_text, *join_text, *into;
 	bool keep_order;
 	unsigned asked; /* modes that options have asked for */
-	uint32_t given; /* options, by their place in the table */
 	enum mode mode;
 
 	struct stage *stage;
@@ -78,33 +77,24 @@ static const struct cli_option options[] = {
     {OPT_JOIN, "join", "EXPR", "make one item of its pieces and of this value of each"},
 };
 
-enum { OPTION_COUNT = sizeof options / sizeof *options };
-
-/* In which modes an option makes sense. All others are for packing. */
-static const struct {
-	int id;
-	unsigned modes;
-	const char *purpose;
-} places[] = {
-    {OPT_ID, PACKS | WRAPS | SPLITS, "packing and --split"},
-    {OPT_INTO, WRAPS | UNPACKS | SPLITS | JOINS, "-u, --split, --join and work around a command"},
-    {OPT_ANSWER, WRAPS | UNPACKS, "-u and work around a command"},
-    {'k', WRAPS, "work around a command"},
-    {'u', UNPACKS, ""},
-    {OPT_SPLIT, SPLITS, ""},
-    {OPT_SIZE, SPLITS, "--split"},
-    {OPT_OVERLAP, SPLITS, "--split"},
-    {OPT_BY, SPLITS, "--split"},
-    {OPT_JOIN, JOINS, ""},
+static const struct cli_place places[] = {
+    {{'m', 'p', 's', 'n', PACK_OPTION_SCHEMA, PACK_OPTION_BODY, PACK_OPTION_API},
+     PACKS | WRAPS,
+     "packing"},
+    {{PACK_OPTION_MAX_OUTPUT, PACK_OPTION_MAX_INPUT, PACK_OPTION_CACHE_PREFIX},
+     PACKS | WRAPS,
+     "packing"},
+    {{OPT_ID}, PACKS | WRAPS | SPLITS, "packing and --split"},
+    {{OPT_INTO}, WRAPS | UNPACKS | SPLITS | JOINS, "-u, --split, --join and work around a command"},
+    {{OPT_ANSWER}, WRAPS | UNPACKS, "-u and work around a command"},
+    {{'k'}, WRAPS, "work around a command"},
+    {{OPT_SIZE, OPT_OVERLAP, OPT_BY}, SPLITS, "--split"},
 };
 
 static void set_option(void *context, int id, char *argument)
 {
 	struct lbchunk *t = context;
 
-	for (size_t i = 0; i < OPTION_COUNT; i++)
-		if (options[i].id == id)
-			t->given |= UINT32_C(1) << i;
 	if (pack_option(&t->pack_options, &t->pack, id, argument))
 		return;
 	switch (id) {
@@ -236,24 +226,6 @@ static const char *mode_name(enum mode mode)
 				: "packing without a command,";
 }
 
-static void check_place(const struct lbchunk *t, const struct cli_option *option)
-{
-	const char letter[] = {(char)option->id, '\0'};
-	bool is_long = option->id >= CLI_LONG;
-	unsigned modes = PACKS | WRAPS;
-	const char *purpose = "packing";
-
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-		if (places[i].id == option->id) {
-			modes = places[i].modes;
-			purpose = places[i].purpose;
-		}
-	}
-	if ((modes & t->mode) == 0)
-		cli_misuse("%s the option %s%s has no place: it is for %s", mode_name(t->mode),
-			   is_long ? "--" : "-", is_long ? option->name : letter, purpose);
-}
-
 /* Find out what to do, and that the options are of it. */
 static void choose_mode(struct lbchunk *t, bool wraps)
 {
@@ -263,9 +235,7 @@ static void choose_mode(struct lbchunk *t, bool wraps)
 	if (t->asked != 0 && wraps)
 		cli_misuse("%s there is no command, and no file: standard input is read",
 			   mode_name(t->mode));
-	for (size_t i = 0; i < OPTION_COUNT; i++)
-		if ((t->given >> i & 1) != 0)
-			check_place(t, &options[i]);
+	cli_check_places(places, sizeof places / sizeof *places, t->mode, mode_name(t->mode));
 	if (t->into != NULL && !answer_is_name(t->into))
 		cli_misuse("--into wants a plain member name, and not error, item or chunk: '%s'",
 			   t->into);
@@ -349,7 +319,7 @@ int main(int argc, char **argv)
 			"       lbchunk --join EXPR [options]",
 	    .purpose = "Make LLM requests of items, and items with answers of results.",
 	    .options = options,
-	    .count = OPTION_COUNT,
+	    .count = sizeof options / sizeof *options,
 	    .set = set_option,
 	};
 	struct lbchunk t = {.pack = {.size = 1}};
