@@ -42,6 +42,17 @@ void out_init(struct out *o, int fd)
 		o->try_fd = open_again(fd);
 }
 
+void out_widen(struct out *o)
+{
+#ifdef F_SETPIPE_SZ
+	int size = fcntl(o->fd, F_GETPIPE_SZ);
+	if (size >= 0 && (size_t)size < 2 * OUT_FULL)
+		fcntl(o->fd, F_SETPIPE_SZ, (int)(2 * OUT_FULL));
+#else
+	(void)o;
+#endif
+}
+
 void out_line(struct out *o, const void *text, size_t n)
 {
 	buf_reserve(&o->pending, n + 1);

@@ -30,6 +30,13 @@ struct out {
 /* Write to fd, which the caller closes unless out_close does. */
 void out_init(struct out *o, int fd);
 
+/*
+ * Let a pipe hold two full writes, where the system allows it: its reader then has one to work on
+ * while the next one gathers, instead of the two waiting for each other. A pipe that is larger
+ * stays so. No more than that, as what is in a pipe is lost with its reader.
+ */
+void out_widen(struct out *o);
+
 /* Append n bytes and a newline. */
 void out_line(struct out *o, const void *text, size_t n);
 

@@ -25,6 +25,7 @@ struct stage *stage_new(const struct stage_options *options, const struct stage_
 	s->idle_due = INT64_MAX;
 	line_init(&s->in, STDIN_FILENO, options->max_line);
 	out_init(&s->out, STDOUT_FILENO);
+	out_widen(&s->out);
 	s->spool = spool_new(SPOOL_MEMORY);
 	s->holds = hold_new(s->spool);
 	s->flights = flight_new(s->spool);

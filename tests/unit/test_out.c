@@ -180,6 +180,40 @@ static void test_file(void)
 	buf_free(&want);
 }
 
+#ifdef F_SETPIPE_SZ
+/* How large a pipe of that many bytes is when it has been widened. */
+static int widened(int bytes)
+{
+	struct out o;
+	int ends[2];
+
+	open_pipe(ends);
+	fcntl(ends[1], F_SETPIPE_SZ, bytes);
+	out_init(&o, ends[1]);
+	out_widen(&o);
+	int size = fcntl(ends[0], F_GETPIPE_SZ);
+	out_close(&o);
+	close(ends[0]);
+	return size;
+}
+
+static void test_widen(void)
+{
+	int two = (int)(2 * OUT_FULL);
+
+	/* The system keeps a user who has many pipes to small ones. */
+	if (widened(two) == two)
+		tap_int(widened(4096), two, "a small pipe has room for two writes then");
+	else
+		tap_ok(true, "a small pipe is widened # SKIP the system allows none");
+	tap_int(widened(2 * two), 2 * two, "a larger one stays");
+}
+#else
+static void test_widen(void)
+{
+}
+#endif
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -191,5 +225,6 @@ int main(void)
 	test_waits(true, true);
 	test_errors();
 	test_file();
+	test_widen();
 	return tap_done();
 }
