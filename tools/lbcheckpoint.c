@@ -62,6 +62,18 @@ static const struct cli_option options[] = {
     {OPT_REPAIR, "repair", NULL, "move lines that cannot be read to LOG.bad"},
 };
 
+/* Its jobs, a bit each. */
+enum {
+	PIPES = 1,
+	WRAPS = 2,
+	ACTS = 4,
+};
+
+static const struct cli_place places[] = {
+    {{OPT_ID, 's', OPT_SYNC, OPT_TRUST_IDS}, PIPES | WRAPS, "records that pass"},
+    {{'k'}, WRAPS, "work around a command"},
+};
+
 static void set_option(void *context, int id, char *argument)
 {
 	struct lbcheckpoint *t = context;
@@ -264,8 +276,12 @@ static void check_options(const struct lbcheckpoint *t)
 		cli_check_file("LOG", t->path);
 	if (t->action != 0 && t->wraps)
 		cli_misuse("--status, --compact and --repair take no command");
-	if (t->keep_order && !t->wraps)
-		cli_misuse("-k is for the wrap form, around a command");
+	if (t->action != 0)
+		cli_check_places(places, sizeof places / sizeof *places, ACTS,
+				 "with --status, --compact and --repair");
+	else
+		cli_check_places(places, sizeof places / sizeof *places, t->wraps ? WRAPS : PIPES,
+				 t->wraps ? "around a command" : "in a pipe");
 }
 
 /* Open and read the log. Returns the exit status. */

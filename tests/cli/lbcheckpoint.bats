@@ -747,3 +747,21 @@ all_sealed() {
 	status_is 0
 	[ -e lbcall ]
 }
+
+@test "an option that has no place in what is to be done is refused, with what it is for" {
+	local option words purpose
+	while IFS='|' read -r option words purpose; do
+		# shellcheck disable=SC2086 # words
+		call lbcheckpoint $words </dev/null
+		status_is 2
+		grep -qe " the option $option has no place: it is for $purpose\$" err
+		[ ! -s out ] && [ ! -e l ]
+	done <<-'EOT'
+		-k|-k l|work around a command
+		-k|--status -k l|work around a command
+		-s|--status -s l|records that pass
+		--sync|--compact --sync always l|records that pass
+		--id|--repair --id .a l|records that pass
+		--trust-ids|--trust-ids --status l|records that pass
+	EOT
+}
