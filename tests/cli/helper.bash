@@ -131,3 +131,8 @@ until_true() {
 		sleep 0.01
 	done
 }
+
+# has_lines N FILE: it is there, and has come to N lines.
+has_lines() {
+	[ -e "$2" ] && [ "$(wc -l <"$2")" -ge "$1" ]
+}

@@ -131,7 +131,7 @@ transport() {
 	printf '@@WAIT@@HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}' >a/default
 	requests 50 >in
 	lbcall -u "$RECORDER" -c 50 <in >out 2>err 3>&- &
-	until_true has_lines a/bodies 50
+	until_true has_lines 50 a/bodies
 	[ ! -s out ]
 	touch a/go
 	wait $!

@@ -66,7 +66,7 @@ codes() {
 	begin
 	for i in 1 2 3; do
 		requests "$i" | tail -n 1 >&7
-		until_true has_lines out "$i"
+		until_true has_lines "$i" out
 	done
 	exec 7>&-
 	end
@@ -82,10 +82,10 @@ codes() {
 			# shellcheck disable=SC2086 # none, or an option
 			begin -c 4 $order
 			requests 10 >&7
-			until_true has_lines a/bodies 4
+			until_true has_lines 4 a/bodies
 			kill -$signal "$pid"
 			# With -k the cancelled ones wait for their turn.
-			[ -n "$order" ] || until_true has_lines out 6
+			[ -n "$order" ] || until_true has_lines 6 out
 			[ -n "$order" ] || requests 3 >&7
 			touch a/go
 			end
@@ -107,9 +107,9 @@ codes() {
 	start_held_recorder
 	begin -c 4
 	requests 10 >&7
-	until_true has_lines a/bodies 4
+	until_true has_lines 4 a/bodies
 	kill -INT "$pid"
-	until_true has_lines out 6
+	until_true has_lines 6 out
 	kill -INT "$pid"
 	end
 	exec 7>&-
@@ -125,7 +125,7 @@ codes() {
 	answer_json a/default '{}'
 	begin
 	requests 1 >&7
-	until_true has_lines out 1
+	until_true has_lines 1 out
 	kill -INT "$pid"
 	end
 	exec 7>&-
@@ -141,7 +141,7 @@ codes() {
 	MOCK_PIDS+=("$pid")
 	exec 7>in 8<back
 	requests 5 >&7
-	until_true has_lines a/bodies 5
+	until_true has_lines 5 a/bodies
 	exec 8<&-
 	end
 	exec 7>&-
@@ -205,7 +205,7 @@ codes() {
 		requests 100 >in
 		lbcall -u "$RECORDER" -c $c <in >out 2>err 3>&- &
 		pid=$!
-		until_true has_lines a/bodies $c
+		until_true has_lines $c a/bodies
 		[ ! -s out ]
 		[ "$(lines a/bodies)" -eq $c ]
 		touch a/go

@@ -257,7 +257,7 @@ key_is_wiped() {
 		pid=$!
 		exec 7>in
 		echo '{"body":{}}' >&7
-		until_true has_lines a/bodies 1
+		until_true has_lines 1 a/bodies
 		until_true key_is_wiped "$pid"
 		grep -qF "Bearer $KEY" a/heads
 		[ "$(tr '\0' ' ' <"/proc/$pid/cmdline" | grep -cF "$KEY")" -eq 0 ]

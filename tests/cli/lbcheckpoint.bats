@@ -31,10 +31,6 @@ distinct() {
 	jq -r .custom_id "$1" | sort -u | wc -l
 }
 
-has_lines() {
-	[ -e "$2" ] && [ "$(wc -l <"$2")" -ge "$1" ]
-}
-
 # status_says NAME: the number that --status prints for it.
 status_says() {
 	lbcheckpoint --status job.log | awk -v name="$1" 'substr($0, 1, length(name)) == name { print substr($0, 13) + 0 }'

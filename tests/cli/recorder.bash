@@ -48,11 +48,6 @@ answer_json() {
 # What a provider that is content says, for tests that are not about it.
 GOOD_ANSWER='{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}'
 
-# has_lines FILE N: it has come to N lines.
-has_lines() {
-	[ "$(wc -l <"$1")" -ge "$2" ]
-}
-
 # field FILE CUSTOM_ID EXPRESSION: of the record with this id, as compact JSON.
 field() {
 	jq -c --arg id "$2" "select(.custom_id == \$id) | $3" "$1"

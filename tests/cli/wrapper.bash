@@ -40,10 +40,6 @@ finish() {
 	wait "$pid" || status=$?
 }
 
-has_lines() {
-	[ "$(wc -l <"$2")" -ge "$1" ]
-}
-
 gone() {
 	! kill -0 "$(cat "$1")" 2>/dev/null
 }
