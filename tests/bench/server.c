@@ -157,9 +157,9 @@ static void accept_all(struct server *s)
 }
 
 /*
- * With a delay, requests are fetched once a millisecond. Were this process to sleep until one comes,
- * the kernel would wake it for each on the client's time: in a virtual machine, where that takes an
- * interrupt from one core to the other, a sixth of all that the client is charged with.
+ * With a delay, requests are fetched once a millisecond. Were this process to sleep until one
+ * comes, the kernel would wake it for each on the client's time: in a virtual machine, where that
+ * takes an interrupt from one core to the other, a sixth of all that the client is charged with.
  */
 static int wait_events(struct server *s, struct epoll_event *events, int most)
 {
