@@ -51,6 +51,9 @@ static bool take_body(struct reply *r, const struct http_reply *reply, struct js
 		json_find(r->json, members, PROVIDER_MEMBERS);
 		return true;
 	}
+	/* RFC 8259, 8.1: a byte-order mark is not to be sent, but may be ignored. */
+	if (raw.length >= 3 && memcmp(raw.at, "\xef\xbb\xbf", 3) == 0)
+		raw = (struct json_span){raw.at + 3, raw.length - 3};
 	return json_check(raw.at, raw.length, &r->json, members, PROVIDER_MEMBERS, &problem) == 0;
 }
 

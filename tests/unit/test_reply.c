@@ -36,6 +36,7 @@ static const struct reply_case {
     {"any status of success", 299, "", "", "{}",
      RESULT("{\"status_code\":299,\"request_id\":null,\"body\":{}}", "null", ""), false},
     {"white space around", 200, "", "", " \r\n{ }\n", OK("{ }"), false},
+    {"a byte-order mark", 200, "", "", "\xef\xbb\xbf{\"a\":1}", OK("{\"a\":1}"), false},
     {"several lines", 200, "", "", "{\n \"a\\n b\" :\r\n [1, 2]}", OK("{\"a\\n b\":[1,2]}"), false},
     {"only CR", 200, "", "", "{\r}", OK("{}"), false},
     {"no object", 200, "", "", "null", OK("null"), false},
