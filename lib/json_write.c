@@ -7,6 +7,9 @@
 
 static void add_escape(struct buf *out, unsigned char c)
 {
+	static const char digits[] = "0123456789abcdef";
+	const char escape[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+
 	switch (c) {
 	case '"':
 		buf_adds(out, "\\\"");
@@ -24,7 +27,7 @@ static void add_escape(struct buf *out, unsigned char c)
 		buf_adds(out, "\\t");
 		break;
 	default:
-		buf_addf(out, "\\u%04x", c);
+		buf_add(out, escape, sizeof escape);
 		break;
 	}
 }
