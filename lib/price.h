@@ -119,8 +119,9 @@ struct price_bound {
 /*
  * The most that a request can cost, whenever it is served. Its input is at most as many tokens as
  * its body has bytes, since no token of a byte-level BPE is of less than a byte (and each message's
- * own tokens are fewer than the bytes of its JSON); without what data images have in it, which
- * count as a flat number of tokens, and with one for what providers put before tools and schemas.
+ * own tokens are fewer than the bytes of its JSON); without what data images have in it, where the
+ * APIs have it, which count as a flat number of tokens, and with one for what providers put before
+ * tools and schemas.
  * What the body does not hold (files, former turns, what a server's tools find) is at most the
  * model's context. Its output is at most what it allows, or the model's most.
  *

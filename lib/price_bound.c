@@ -37,24 +37,58 @@ static bool is_one_of(struct json_span string, const char *const *names)
 	return false;
 }
 
-/* The bytes of data in an image: data URLs, and strings under the name data. */
-static void walk_image(struct walk *w, struct json_span value)
+/* An object's member if it is there once: of two, servers may take either. */
+static struct json_span get_only(struct json_span object, const char *name)
 {
-	struct json_iter it = json_iter(value);
-	struct json_span key, element;
+	const struct json_span none = {NULL, 0};
+	struct json_iter it = json_iter(object);
+	struct json_span key, value, found = none;
 
-	while (json_next(&it, &key, &element)) {
-		enum json_type type = json_type(element);
-		if (type == JSON_OBJECT || type == JSON_ARRAY)
-			walk_image(w, element);
-		else if (starts_with(element, "data:image/") ||
-			 (type == JSON_STRING && json_equals(key, "data")))
-			w->image_bytes += element.length;
+	while (json_type(object) == JSON_OBJECT && json_next(&it, &key, &value)) {
+		if (!json_equals(key, name))
+			continue;
+		if (found.at != NULL)
+			return none;
+		found = value;
 	}
+	return found;
 }
 
-/* A part whose type says that it is an image, or something that is not in the body as text. */
-static void note_type(struct walk *w, struct json_span object, struct json_span type)
+/* An image. Its data stands where the APIs have it: no other string is taken for it, and none
+ * twice, whatever is nested in what. What has several types may be something else. */
+static void note_image(struct walk *w, struct json_span image)
+{
+	struct json_span url = get_only(image, "image_url"), source = get_only(image, "source");
+
+	w->images++;
+	if (get_only(image, "type").at == NULL)
+		return;
+	if (json_type(url) == JSON_OBJECT)
+		url = get_only(url, "url");
+	if (starts_with(url, "data:image/"))
+		w->image_bytes += url.length;
+	struct json_span data = get_only(source, "data");
+	if (json_type(data) == JSON_STRING && json_equals(get_only(source, "type"), "base64"))
+		w->image_bytes += data.length;
+}
+
+/* Gemini's images have no type. */
+static void note_inline(struct walk *w, struct json_span element)
+{
+	struct json_span data = get_only(element, "data");
+	struct json_span mime = get_only(element, "mimeType");
+
+	if (mime.at == NULL)
+		mime = get_only(element, "mime_type");
+	w->images++;
+	if (json_type(data) == JSON_STRING)
+		w->image_bytes += data.length;
+	w->beyond |= !starts_with(mime, "image/");
+}
+
+/* A part whose type says that it is something that is not in the body as text. Returns whether it
+ * is an image. */
+static bool note_type(struct walk *w, struct json_span object, struct json_span type)
 {
 	static const char *const images[] = {"image_url", "input_image", "image", NULL};
 	static const char *const others[] = {
@@ -62,44 +96,49 @@ static void note_type(struct walk *w, struct json_span object, struct json_span 
 	    "input_video", "item_reference", "container_upload", NULL};
 	static const char *const texts[] = {"text", "content", NULL};
 
-	if (is_one_of(type, images)) {
-		w->images++;
-		walk_image(w, object);
-	} else if (is_one_of(type, others)) {
-		w->beyond = true;
-	} else if (json_equals(type, "document")) {
-		w->beyond |= !is_one_of(json_path(object, "source", "type", NULL), texts);
-	}
+	if (json_equals(type, "document"))
+		w->beyond |= !is_one_of(get_only(get_only(object, "source"), "type"), texts);
+	else
+		w->beyond |= is_one_of(type, others);
+	return is_one_of(type, images);
 }
 
-/* Look for what does not count by its bytes. It calls itself as deep as JSON nests. */
-static void walk(struct walk *w, struct json_span value)
+/* Is what a member holds JSON that the model reads as it stands, whatever it looks like: schemas,
+ * and what tools are called with and give back? */
+static bool is_text(struct json_span key, enum json_type type)
 {
-	bool object = json_type(value) == JSON_OBJECT;
+	static const char *const any[] = {"tools", "functions",     "response_format",
+					  "text",  "output_config", NULL};
+	static const char *const objects[] = {"input", "args", "arguments", "response", NULL};
+
+	return is_one_of(key, any) || (type == JSON_OBJECT && is_one_of(key, objects));
+}
+
+/* Look for what does not count by its bytes; in text there are no images. It calls itself as deep
+ * as JSON nests. */
+static void walk(struct walk *w, struct json_span value, bool text)
+{
+	bool object = json_type(value) == JSON_OBJECT, image = false;
 	struct json_iter it = json_iter(value);
 	struct json_span key = {NULL, 0}, element;
 
 	while (json_next(&it, &key, &element)) {
 		enum json_type type = json_type(element);
-		if (type == JSON_STRING && object && json_equals(key, "type")) {
-			note_type(w, value, element);
-		} else if (type == JSON_OBJECT && object && json_equals(key, "cache_control")) {
+		if (type == JSON_STRING && object && json_equals(key, "type"))
+			image |= note_type(w, value, element);
+		else if (type == JSON_OBJECT && object && json_equals(key, "cache_control"))
 			w->cached = true;
-		} else if (type == JSON_OBJECT && object &&
-			   (json_equals(key, "inlineData") || json_equals(key, "inline_data"))) {
-			struct json_span mime = json_get(element, "mimeType");
-			if (mime.at == NULL)
-				mime = json_get(element, "mime_type");
-			w->images++;
-			walk_image(w, element);
-			w->beyond |= !starts_with(mime, "image/");
-		} else if (type == JSON_OBJECT && object &&
-			   (json_equals(key, "fileData") || json_equals(key, "file_data"))) {
+		else if (type == JSON_OBJECT && object && !text &&
+			 (json_equals(key, "inlineData") || json_equals(key, "inline_data")))
+			note_inline(w, element);
+		else if (type == JSON_OBJECT && object &&
+			 (json_equals(key, "fileData") || json_equals(key, "file_data")))
 			w->beyond = true;
-		} else if (type == JSON_OBJECT || type == JSON_ARRAY) {
-			walk(w, element);
-		}
+		else if (type == JSON_OBJECT || type == JSON_ARRAY)
+			walk(w, element, text || (object && is_text(key, type)));
 	}
+	if (image && !text)
+		note_image(w, value);
 }
 
 enum {
@@ -294,7 +333,7 @@ int price_worst(const struct price_model *m, struct json_span body, struct price
 
 	memcpy(members, names, sizeof members);
 	json_find(body, members, MEMBERS);
-	walk(&w, body);
+	walk(&w, body, false);
 	if (has_server_tools(members[TOOLS].value) || json_is_set(members[MCP_SERVERS].value) ||
 	    json_is_set(members[WEB_SEARCH].value) || json_is_set(members[PLUGINS].value)) {
 		*why = "the provider runs tools for it, and what these find has no bound";

@@ -110,6 +110,34 @@ static const struct bound_case cases[] = {
      24000, 5, -1},
     {"text behind an image counts", "plain",
      "{\"max_tokens\":5,\"content\":[{\"type\":\"image\",\"text\":\"0123456789\"}]}", 12000, 5, -1},
+    {"an image in an image: its data does not count, once", "plain",
+     "{\"max_tokens\":5,\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"u\"},"
+     "\"a\":{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,AA\"}}}]}",
+     24000 - 26, 5, -1},
+    {"a type twice: one image, which may be none", "plain",
+     "{\"max_tokens\":5,\"content\":[{\"type\":\"image_url\",\"type\":\"image_url\","
+     "\"image_url\":{\"url\":\"data:image/png;base64,AA\"}}]}",
+     12000, 5, -1},
+    {"an image that may be a document of text", "plain",
+     "{\"max_tokens\":5,\"content\":[{\"type\":\"document\",\"type\":\"image\",\"source\":{"
+     "\"type\":\"text\",\"data\":\"one two\"}}]}",
+     12000, 5, -1},
+    {"data that is text", "plain",
+     "{\"max_tokens\":5,\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"text\","
+     "\"data\":\"one two\"},\"data\":\"three four\"}]}",
+     12000, 5, -1},
+    {"data twice", "plain",
+     "{\"max_tokens\":5,\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"base64\","
+     "\"data\":\"AAAA\",\"data\":\"AAAA\"}}]}",
+     12000, 5, -1},
+    {"what a tool was called with is text, whatever it looks like", "plain",
+     "{\"max_tokens\":5,\"messages\":[{\"content\":[{\"type\":\"tool_use\",\"input\":{"
+     "\"type\":\"image\",\"source\":{\"type\":\"base64\",\"data\":\"AAAA\"}}}]}]}",
+     -1, 5, -1},
+    {"but what Responses have as input is not", "plain",
+     "{\"max_output_tokens\":5,\"input\":[{\"content\":[{\"type\":\"input_image\","
+     "\"image_url\":\"data:image/png;base64,AA\"}]}]}",
+     12000 - 26, 5, -1},
     {"Gemini's image", "plain",
      "{\"max_tokens\":5,\"contents\":[{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"AA\"}"
      "}]}",
@@ -138,6 +166,74 @@ static const struct bound_case cases[] = {
      5, -1},
 };
 
+static unsigned pick(unsigned *random, unsigned n)
+{
+	*random = *random * 1103515245 + 12345;
+	return (*random >> 16) % n;
+}
+
+/* Append a member with data of an image. Returns how many bytes long its value is. */
+static int64_t add_data(struct buf *out, unsigned *random, const char *member)
+{
+	size_t before;
+
+	buf_addf(out, "\"%s\":", member);
+	before = out->length;
+	buf_addf(out, "\"data:image/png;base64,%0*d\"", (int)pick(random, 30000), 0);
+	return (int64_t)(out->length - before);
+}
+
+/* Append an object in which images are nested, some of them twice. Returns how many bytes of data
+ * are in it. */
+static int64_t add_images(struct buf *out, unsigned *random, int depth)
+{
+	static const char *const types[] = {"image_url", "image", "input_image", "text"};
+	static const char *const members[] = {"image_url", "source", "inlineData", "url", "a"};
+	int64_t bytes = 0;
+
+	buf_addc(out, '{');
+	for (unsigned i = pick(random, 3); i > 0; i--)
+		buf_addf(out, "\"type\":\"%s\",", types[pick(random, 4)]);
+	for (unsigned i = pick(random, 4); i > 0; i--) {
+		const char *member = members[pick(random, 5)];
+		if (depth == 0 || pick(random, 2) == 0) {
+			bytes += add_data(out, random, member);
+		} else {
+			buf_addf(out, "\"%s\":", member);
+			bytes += add_images(out, random, depth - 1);
+		}
+		buf_addc(out, ',');
+	}
+	bytes += add_data(out, random, pick(random, 2) == 0 ? "data" : "url");
+	buf_adds(out, ",\"type\":\"base64\"}" + (pick(random, 2) == 0 ? 16 : 0));
+	return bytes;
+}
+
+/* Whatever is nested in what, no byte is left out but those of data, and none twice. */
+static void test_nested_images(const struct price_table *t)
+{
+	struct buf body = {0};
+	struct price_bound bound;
+	const char *why;
+	unsigned random = 1;
+	int wrong = 0, less = 0;
+
+	for (int i = 0; i < 2000; i++) {
+		buf_clear(&body);
+		buf_adds(&body, "{\"max_tokens\":5,\"content\":");
+		int64_t data = add_images(&body, &random, 6);
+		buf_addc(&body, '}');
+		struct json_span span = {body.data, body.length};
+		int64_t length = (int64_t)body.length;
+		wrong += price_worst(price_find(t, "plain", 5), span, &bound, &why) < 0 ||
+			 bound.input < length - data;
+		less += bound.input < length;
+	}
+	tap_int(wrong, 0, "nested images: all that is not data counts");
+	tap_ok(less > 0, "and data does not");
+	buf_free(&body);
+}
+
 int main(void)
 {
 	struct price_table *t = price_new();
@@ -165,6 +261,7 @@ int main(void)
 		tap_int(bound.output, c->output, "output");
 		tap_int(bound.cost, c->cost == -1 ? input + 2 * c->output : c->cost, "cost");
 	}
+	test_nested_images(t);
 	price_free(t);
 	buf_free(&problem);
 	return tap_done();
