@@ -69,16 +69,16 @@ void budget_result(struct budget *b, struct stage *s, const struct pricing *p,
 {
 	struct ledger_entry e = {.amount = -1, .cost = p->cost, .usage = p->usage};
 	struct json_span none = {NULL, 0};
+	bool unpriced = p->kind == PRICING_UNPRICED || p->kind == PRICING_UNTOLD;
 
 	silence_break(&b->silence, clock_now());
 	find_reservation(flight, flight == NULL ? record_lb(r, "reserved") : none, &e);
 	e.priced = p->kind == PRICING_PRICED || p->kind == PRICING_KNOWN;
 	/* One that had a price before it came here is in some ledger already. */
 	if (p->kind == PRICING_PRICED || (p->kind == PRICING_KNOWN && e.reserved) ||
-	    (p->kind == PRICING_UNPRICED && !e.reserved))
+	    (unpriced && !e.reserved))
 		e.outcome = LEDGER_SPENT;
-	else if (p->kind == PRICING_DOUBTFUL || p->kind == PRICING_UNPRICED ||
-		 p->kind == PRICING_DEFERRED)
+	else if (unpriced || p->kind == PRICING_DOUBTFUL || p->kind == PRICING_DEFERRED)
 		e.outcome = LEDGER_DOUBTFUL;
 	else
 		e.outcome = LEDGER_FREE;

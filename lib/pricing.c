@@ -39,7 +39,7 @@ static enum pricing_kind judge(const struct record *r, struct json_span body)
 	}
 	if (status >= 300 || json_is_set(json_get(body, "error")))
 		return PRICING_FREE;
-	return PRICING_DOUBTFUL;
+	return record_failed(r) ? PRICING_DOUBTFUL : PRICING_UNTOLD;
 }
 
 static bool is_stored(const struct record *r)

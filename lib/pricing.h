@@ -10,6 +10,7 @@ enum pricing_kind {
 	PRICING_KNOWN,    /* it has lb.cost already */
 	PRICING_STORED,   /* it comes from a cache or a checkpoint, and was not paid for now */
 	PRICING_UNPRICED, /* it has a usage, but its model has no price */
+	PRICING_UNTOLD, /* an answer that does not tell its usage, so that it has no price either */
 	PRICING_DOUBTFUL, /* it may have been billed, but does not say for how much */
 	PRICING_DEFERRED, /* it will be: the same command fetches its answer another time */
 	PRICING_FREE      /* it was not billed */
@@ -28,7 +29,8 @@ struct pricing {
  * NULL to take what this record has of it; now is the time in seconds since 1970.
  *
  * Without a usage it was not billed if an answer with an error status came, or an error in place of
- * an answer, or if it failed before it was sent. In all other cases it may have been.
+ * an answer, or if it failed before it was sent. In all other cases it may have been; if it was
+ * answered, and has not failed, it is taken to be.
  */
 void pricing_result(const struct price_table *t, const struct record *r, struct json_span request,
 		    int64_t now, struct pricing *p);
@@ -49,14 +51,15 @@ bool pricing_mark(struct buf *out, const struct record *r, const struct pricing 
  * a stranger who would not pay. Returns false, and nothing is appended, if it has none. */
 bool pricing_unmark(struct buf *out, const struct record *r);
 
-/* The models that had no price. */
+/* What had no price. */
 struct pricing_gaps {
-	uint64_t results;
-	char *names[5]; /* of the first ones */
+	uint64_t untold;  /* answers without a usage */
+	uint64_t results; /* of models without a price */
+	char *names[5];   /* of the first such models */
 };
 
-/* Note a result whose model, of this name, has no price. */
-void pricing_note_gap(struct pricing_gaps *gaps, const char *name);
+/* Note a result, if it is one without a price; name is that of its model if this has none. */
+void pricing_note_gap(struct pricing_gaps *gaps, const struct pricing *p, const char *name);
 
 /* Say on stderr how many there were, if any. */
 void pricing_report_gaps(const struct pricing_gaps *gaps);

@@ -16,7 +16,7 @@ bool pricing_mark(struct buf *out, const struct record *r, const struct pricing 
 	struct buf cost = {0};
 	size_t count = 0;
 
-	if (p->kind == PRICING_UNPRICED)
+	if (p->kind == PRICING_UNPRICED || p->kind == PRICING_UNTOLD)
 		edits[count++] = (struct json_edit){"unpriced", JSON_LITERAL("true")};
 	if (p->kind == PRICING_PRICED) {
 		money_print(&cost, p->cost);
@@ -60,8 +60,11 @@ bool pricing_unmark(struct buf *out, const struct record *r)
 	return count > 0;
 }
 
-void pricing_note_gap(struct pricing_gaps *gaps, const char *name)
+void pricing_note_gap(struct pricing_gaps *gaps, const struct pricing *p, const char *name)
 {
+	gaps->untold += p->kind == PRICING_UNTOLD;
+	if (p->kind != PRICING_UNPRICED)
+		return;
 	gaps->results++;
 	for (size_t i = 0; i < NAMES_MOST; i++) {
 		if (gaps->names[i] == NULL) {
@@ -77,6 +80,10 @@ void pricing_report_gaps(const struct pricing_gaps *gaps)
 {
 	struct buf names = {0};
 
+	if (gaps->untold > 0)
+		msg_warn("%llu answers do not tell their usage, and what they cost is not known "
+			 "(lb.unpriced): streams tell it with stream_options.include_usage",
+			 (unsigned long long)gaps->untold);
 	if (gaps->results == 0)
 		return;
 	for (size_t i = 0; i < NAMES_MOST && gaps->names[i] != NULL; i++)

@@ -113,7 +113,8 @@ struct provider_usage {
 
 /* The usage in a response body of any known API: chat and completions, Responses, embeddings,
  * DeepSeek, Anthropic messages, Gemini's own. Returns whether there is one. Negative counts, and
- * such that are no integers, make it none. */
+ * such that are no whole numbers, make it none; so does a total alone, but that of a list, such as
+ * embeddings, is its input. */
 bool provider_usage(struct json_span body, struct provider_usage *usage);
 
 #endif

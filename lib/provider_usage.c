@@ -4,6 +4,19 @@
 /* What is above this is no count, and sums of a few below it can be held. */
 #define MOST (INT64_MAX / 8)
 
+/* A count, which some servers write as 12.0. Returns whether it is one. */
+static bool read_count(struct json_span count, int64_t *value)
+{
+	double number;
+
+	if (json_integer(count, value) == 0)
+		return *value >= 0 && *value <= MOST;
+	if (json_number(count, &number) < 0 || !(number >= 0 && number < 1e15))
+		return false;
+	*value = (int64_t)number;
+	return (double)*value == number;
+}
+
 /* Add a count to a sum. One that is absent or null adds nothing. Returns whether it was a count. */
 static bool add(int64_t *sum, struct json_span count)
 {
@@ -11,7 +24,7 @@ static bool add(int64_t *sum, struct json_span count)
 
 	if (!json_is_set(count))
 		return true;
-	if (json_integer(count, &value) < 0 || value < 0 || value > MOST)
+	if (!read_count(count, &value))
 		return false;
 	*sum += value;
 	return true;
@@ -95,6 +108,11 @@ static bool read_usage(struct json_span body, struct provider_usage *u)
 			       json_is_set(json_get(usage, "cache_creation"))
 			   ? messages_usage(usage, u)
 			   : responses_usage(usage, u);
+	/* Of a list, such as embeddings, nothing is output; of another answer a total does not
+	 * tell how much is. */
+	struct json_span total = json_get(usage, "total_tokens");
+	if (json_equals(json_get(body, "object"), "list") && json_is_set(total))
+		return add(&u->input, total);
 	return has(gemini, "promptTokenCount", "candidatesTokenCount") && gemini_usage(gemini, u);
 }
 

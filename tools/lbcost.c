@@ -229,8 +229,7 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 	const char *name = buf_string(&t->text);
 	if (t->budget != NULL)
 		budget_result(t->budget, s, &p, r, flight, name);
-	if (p.kind == PRICING_UNPRICED)
-		pricing_note_gap(&t->gaps, name);
+	pricing_note_gap(&t->gaps, &p, name);
 	buf_clear(&t->line);
 	if (pricing_mark(&t->line, r, &p, reserved.at != NULL))
 		stage_emit(s, sequence, (struct json_span){t->line.data, t->line.length},

@@ -100,6 +100,52 @@ in_ledger() {
 	grep -q '"lb":{"cost":0.000012}}$' out
 }
 
+# bats test_tags=valgrind
+@test "an answer that does not tell its usage is not free" {
+	start_mock --log log
+	export OPENAI_BASE_URL=$MOCK
+	requests 3 | jq -c '.body.stream = true' >in
+	call lbcost -l ledger lbcall <in
+	status_is 0
+	[ "$(lines log)" -eq 3 ]
+	holds out '.lb.unpriced == true and (.lb | has("cost") | not)'
+	[ "$(in_ledger ledger 'SELECT requests, unpriced, nano FROM spends')" = '3|3|0' ]
+	grep -q '^lbcost: 3 answers do not tell their usage,.* stream_options.include_usage$' err
+	[ "$(lines err)" -eq 1 ]
+	jq -c '.body.stream_options.include_usage = true' in | call lbcost lbcall
+	holds out '.lb.cost > 0 and (.lb | has("unpriced") | not)'
+	[ ! -s err ]
+	# With a budget what is reserved for it stays.
+	call lbcost -b 1 -l other lbcall <in
+	holds out '.lb.unpriced'
+	[ "$(in_ledger other 'SELECT count(*) FROM reservations')" -eq 3 ]
+	grep -q '^lbcost: 3 answers do not tell their usage,' err
+	# Of what is sold by no more than its total it is not known what is output; embeddings have none.
+	result a gpt-4o-mini '{"total_tokens":1000}' | call lbcost
+	holds out '.lb == {unpriced: true}'
+	result a text-embedding-3-small '{"total_tokens":1000}' | sed 's/"usage"/"object":"list",&/' | call lbcost
+	holds out '.lb == {cost: 0.00002}'
+}
+
+@test "without a usage and without a price: what failed, was never sent, or is stored" {
+	local ok='"response":{"status_code":200,"body":{}}'
+	printf '{"custom_id":"a","body":{"model":"gpt-4o-mini"},%s}\n' \
+		'"response":null,"error":{"code":"connect_failed","message":"x"}' \
+		'"response":null,"error":{"code":"timeout","message":"x"},"lb":{"ms":9}' \
+		'"response":null,"error":{"code":"budget_exceeded","message":"x"}' \
+		'"response":{"status_code":400,"body":{"error":{"code":"x"}}},"error":{"code":"x","message":"x"}' \
+		'"response":{"status_code":503,"body":{}},"error":{"code":"http_503","message":"x"}' \
+		'"response":{"status_code":200,"body":{"error":{"code":"x"}}},"error":{"code":"x","message":"x"}' \
+		'"response":{"status_code":200,"body":"x"},"error":{"code":"bad_response","message":"x"}' \
+		"$ok,\"error\":null,\"lb\":{\"cache\":\"hit\"}" \
+		"$ok,\"error\":null,\"lb\":{\"checkpoint\":{}}" \
+		"$ok,\"error\":null,\"lb\":{\"cost\":1}" >in
+	call lbcost -l ledger <in
+	same in out
+	[ ! -s err ]
+	[ "$(in_ledger ledger 'SELECT count(*) FROM spends')" -eq 0 ]
+}
+
 @test "check and reservation are one: many at once do not overspend (litellm#34732)" {
 	start_mock --log log --latency 30ms
 	export OPENAI_BASE_URL=$MOCK
