@@ -30,19 +30,26 @@ static bool add(int64_t *sum, struct json_span count)
 	return true;
 }
 
-/* Chat, completions and embeddings; of DeepSeek, which counted hits before there were details. */
+/* Chat, completions and embeddings; of DeepSeek, which counted hits before there were details. Some
+ * leave thoughts out of the completion (xAI, and Gemini in this form): what the total has beyond
+ * the prompt is output, too. */
 static bool chat_usage(struct json_span usage, struct provider_usage *u)
 {
 	struct json_span prompt = json_get(usage, "prompt_tokens_details");
 	struct json_span completion = json_get(usage, "completion_tokens_details");
 	struct json_span cached = json_get(prompt, "cached_tokens");
+	int64_t total;
 
 	if (!json_is_set(cached))
 		cached = json_get(usage, "prompt_cache_hit_tokens");
-	return add(&u->input, json_get(usage, "prompt_tokens")) && add(&u->cached, cached) &&
-	       add(&u->cache_write, json_get(prompt, "cache_write_tokens")) &&
-	       add(&u->output, json_get(usage, "completion_tokens")) &&
-	       add(&u->reasoning, json_get(completion, "reasoning_tokens"));
+	if (!add(&u->input, json_get(usage, "prompt_tokens")) || !add(&u->cached, cached) ||
+	    !add(&u->cache_write, json_get(prompt, "cache_write_tokens")) ||
+	    !add(&u->output, json_get(usage, "completion_tokens")) ||
+	    !add(&u->reasoning, json_get(completion, "reasoning_tokens")))
+		return false;
+	if (read_count(json_get(usage, "total_tokens"), &total) && total - u->input > u->output)
+		u->output = total - u->input;
+	return true;
 }
 
 static bool responses_usage(struct json_span usage, struct provider_usage *u)
