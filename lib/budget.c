@@ -24,6 +24,7 @@ struct budget *budget_new(const struct budget_options *options)
 	b->options = *options;
 	b->command = budget_hash_command(options->command);
 	b->kept_most = BUDGET_GROUP_LEAST;
+	b->excess = 1;
 	b->kept = mem_zero(BUDGET_GROUP_MOST, sizeof *b->kept);
 	return b;
 }
@@ -70,7 +71,7 @@ static void parse_kept(const struct budget *b, const struct budget_kept *k, stru
 
 static void forward(struct budget *b, struct stage *s, const struct budget_kept *k)
 {
-	struct budget_ticket ticket = {k->id, k->bound};
+	struct budget_ticket ticket = {k->id, k->bound, k->amount};
 	struct json_span line = {b->lines.data + k->at, k->length};
 	char id[32];
 	struct json_edit edit = {"reserved", {id, 0}};
@@ -129,6 +130,16 @@ static enum ledger_answer wait_or_refuse(struct budget *b)
 	return LEDGER_LATER;
 }
 
+/* What to reserve for this bound. */
+static int64_t scale(const struct budget *b, int64_t bound)
+{
+	double amount = (double)bound * b->excess;
+
+	if (b->excess <= 1)
+		return bound;
+	return amount < (double)(INT64_MAX / 2) ? (int64_t)amount + 1 : INT64_MAX;
+}
+
 /* Reserve for one request. */
 static enum ledger_answer reserve(struct budget *b, struct budget_kept *k)
 {
@@ -140,7 +151,8 @@ static enum ledger_answer reserve(struct budget *b, struct budget_kept *k)
 		parse_kept(b, k, &r);
 		key = budget_key(b, &r);
 	}
-	enum ledger_answer answer = ledger_reserve(l, k->bound, key, &k->id);
+	k->amount = scale(b, k->bound);
+	enum ledger_answer answer = ledger_reserve(l, k->amount, key, &k->id);
 	if (answer == LEDGER_LATER)
 		return wait_or_refuse(b);
 	b->waiting = false;
@@ -152,9 +164,11 @@ static int fill_group(struct budget *b, bool stopping)
 {
 	enum ledger_answer answer = LEDGER_RESERVED;
 
-	for (size_t i = 0; i < b->entry_count; i++)
+	for (size_t i = 0; i < b->entry_count; i++) {
 		if (ledger_settle(b->options.ledger, &b->entries[i].entry) < 0)
 			return -1;
+		budget_note_cost(b, &b->entries[i]);
+	}
 	for (size_t i = 0; i < b->kept_count; i++) {
 		struct budget_kept *k = &b->kept[i];
 		if (b->refuses || stopping)

@@ -6,6 +6,9 @@
  * to wait, or when enough has gathered. A request is forwarded when its reservation is on the disk.
  * While what others have reserved is in the way, requests wait; when one does not fit beside what
  * is spent any more, it fails with budget_exceeded, and so do all that come after it.
+ *
+ * An answer that has cost more than was reserved for it is told of, once, and later requests have
+ * as many times more reserved.
  */
 #ifndef BUDGET_H
 #define BUDGET_H

@@ -3,6 +3,8 @@
 #include "clock.h"
 #include "fnv.h"
 #include "mem.h"
+#include "money.h"
+#include "msg.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +48,7 @@ void budget_drop_entries(struct budget *b, size_t count)
 
 /* The reservation that a result is for. */
 static void find_reservation(const struct stage_flight *flight, struct json_span id,
-			     struct ledger_entry *e)
+			     struct ledger_entry *e, int64_t *bound)
 {
 	struct budget_ticket ticket;
 	char text[17], *end;
@@ -55,7 +57,8 @@ static void find_reservation(const struct stage_flight *flight, struct json_span
 		memcpy(&ticket, flight->note, sizeof ticket);
 		e->reserved = true;
 		e->id = ticket.id;
-		e->amount = ticket.bound;
+		e->amount = ticket.amount;
+		*bound = ticket.bound;
 	} else if (json_type(id) == JSON_STRING && id.length == 18) {
 		memcpy(text, id.at + 1, 16);
 		text[16] = '\0';
@@ -64,15 +67,42 @@ static void find_reservation(const struct stage_flight *flight, struct json_span
 	}
 }
 
+void budget_note_cost(struct budget *b, const struct budget_entry *e)
+{
+	int64_t cost = e->entry.cost, amount = e->entry.amount;
+	int64_t bound = e->bound < 0 ? amount : e->bound;
+	struct buf text = {0};
+
+	if (e->entry.outcome != LEDGER_SPENT || !e->entry.reserved || amount < 0 || cost <= amount)
+		return;
+	if (bound > 0 && (double)cost / (double)bound > b->excess)
+		b->excess = (double)cost / (double)bound;
+	if (b->excess_told)
+		return;
+	b->excess_told = true;
+	buf_adds(&text, "an answer cost $");
+	money_print(&text, cost);
+	buf_adds(&text, ", more than the $");
+	money_print(&text, amount);
+	buf_adds(&text, " reserved for it");
+	if (e->upgraded)
+		buf_adds(&text, ": its service tier is dearer than the one that was asked for");
+	if (b->options.command != NULL)
+		buf_adds(&text, "; more is reserved from now on");
+	msg_warn("%s", buf_string(&text));
+	buf_free(&text);
+}
+
 void budget_result(struct budget *b, struct stage *s, const struct pricing *p,
 		   const struct record *r, const struct stage_flight *flight, const char *name)
 {
 	struct ledger_entry e = {.amount = -1, .cost = p->cost, .usage = p->usage};
 	struct json_span none = {NULL, 0};
+	int64_t bound = -1;
 	bool unpriced = p->kind == PRICING_UNPRICED || p->kind == PRICING_UNTOLD;
 
 	silence_break(&b->silence, clock_now());
-	find_reservation(flight, flight == NULL ? record_lb(r, "reserved") : none, &e);
+	find_reservation(flight, flight == NULL ? record_lb(r, "reserved") : none, &e, &bound);
 	e.priced = p->kind == PRICING_PRICED || p->kind == PRICING_KNOWN;
 	/* One that had a price before it came here is in some ledger already. */
 	if (p->kind == PRICING_PRICED || (p->kind == PRICING_KNOWN && e.reserved) ||
@@ -97,7 +127,7 @@ void budget_result(struct budget *b, struct stage *s, const struct pricing *p,
 	if (b->entry_count == 0)
 		b->entries_due = clock_now() + RESULTS_WAIT;
 	struct budget_entry *new = &b->entries[b->entry_count++];
-	*new = (struct budget_entry){e, NULL};
+	*new = (struct budget_entry){.entry = e, .bound = bound, .upgraded = p->upgraded};
 	if (p->model == NULL)
 		new->name = mem_copy(name, strlen(name));
 	new->entry.model = p->model != NULL ? p->model->name : new->name;

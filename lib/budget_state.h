@@ -17,20 +17,22 @@
 struct budget_kept {
 	uint64_t sequence, id;
 	size_t at, length, id_at, id_length; /* of the line, and of its custom_id if it has one */
-	int64_t bound;
+	int64_t bound, amount;               /* at most; reserved for it */
 	enum ledger_answer answer;
 };
 
 /* A result that is to be booked. */
 struct budget_entry {
 	struct ledger_entry entry;
-	char *name; /* of a model without a price, or NULL */
+	char *name;    /* of a model without a price, or NULL */
+	int64_t bound; /* of the request, or negative: what is reserved is not more than that */
+	bool upgraded; /* its pricing's */
 };
 
 /* What goes with a request into the command. */
 struct budget_ticket {
 	uint64_t id;
-	int64_t bound;
+	int64_t bound, amount;
 };
 
 struct budget {
@@ -50,6 +52,8 @@ struct budget {
 	int64_t waiting_since, settled_then;
 	bool waiting;
 	struct silence silence;
+	double excess; /* the most that an answer has cost of its request's bound, 1 or more */
+	bool excess_told;
 	bool alert_due;
 	pid_t alert_pid;
 	uint64_t doubtful; /* reservations that stay, since the request may have been billed */
@@ -59,6 +63,9 @@ struct budget {
 
 /* Settle and reserve what was kept back, and send it on. */
 void budget_write_group(struct budget *b, struct stage *s);
+
+/* See whether what a result cost, which is settled, is more than was reserved for it. */
+void budget_note_cost(struct budget *b, const struct budget_entry *e);
 
 /* The first so many results are booked. */
 void budget_drop_entries(struct budget *b, size_t count);

@@ -252,18 +252,18 @@ static void gather(struct ledger *l, const struct ledger_entry *e, int64_t cost)
 	sum->cost += cost;
 }
 
-/* Take a reservation out of the file; *amount is read there if it is negative. Returns 1, 0 if the
- * reservation is not there, or -1. */
-static int take_out(struct ledger *l, const struct ledger_entry *e, int64_t *amount)
+/* Take a reservation out of the file; its amount is read there if it is negative. Returns 1, 0 if
+ * the reservation is not there, or -1. */
+static int take_out(struct ledger *l, struct ledger_entry *e)
 {
 	int result;
 
-	if (*amount < 0) {
+	if (e->amount < 0) {
 		db_set_integer(l->db, LEDGER_SQL_FIND, 1, (int64_t)e->id);
 		int found = db_step(l->db, LEDGER_SQL_FIND);
 		if (found != 1)
 			return found;
-		*amount = db_integer(l->db, LEDGER_SQL_FIND, 0);
+		e->amount = db_integer(l->db, LEDGER_SQL_FIND, 0);
 		db_reset(l->db, LEDGER_SQL_FIND);
 	}
 	if (e->outcome == LEDGER_DOUBTFUL) {
@@ -275,16 +275,16 @@ static int take_out(struct ledger *l, const struct ledger_entry *e, int64_t *amo
 	return result < 0 ? -1 : db_changes(l->db) > 0;
 }
 
-int ledger_settle(struct ledger *l, const struct ledger_entry *e)
+int ledger_settle(struct ledger *l, struct ledger_entry *e)
 {
 	int64_t cost = e->cost < COST_MOST ? e->cost : COST_MOST;
-	int64_t amount = e->amount < COST_MOST ? e->amount : COST_MOST;
 	int found = 1;
 
 	if (e->reserved && l->db != NULL)
-		found = take_out(l, e, &amount);
+		found = take_out(l, e);
 	if (found <= 0)
 		return found;
+	int64_t amount = e->amount < COST_MOST ? e->amount : COST_MOST;
 	if (e->reserved && (e->outcome != LEDGER_DOUBTFUL || l->db == NULL)) {
 		l->reserved -= amount;
 		l->reserved_change -= amount;

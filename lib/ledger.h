@@ -82,7 +82,7 @@ struct ledger_entry {
 	enum ledger_outcome outcome;
 	bool reserved;     /* there is a reservation */
 	uint64_t id;       /* ...with this name */
-	int64_t amount;    /* ...of this amount; negative: the file tells */
+	int64_t amount;    /* ...of this amount; negative: ledger_settle finds it in the file */
 	int64_t key;       /* if doubtful: deferred under this key, or 0 */
 	const char *model; /* a name */
 	bool priced;       /* is cost known? */
@@ -92,7 +92,7 @@ struct ledger_entry {
 
 /* Settle a reservation, or book what was spent without one, in a group. A reservation that is not
  * there any more was settled before: nothing is booked. Returns 0, or -1. */
-int ledger_settle(struct ledger *l, const struct ledger_entry *entry);
+int ledger_settle(struct ledger *l, struct ledger_entry *entry);
 
 /* As of the last group: what counts as spent in the budget's period, what is reserved, and how many
  * reservations were ever settled. */

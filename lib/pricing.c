@@ -68,6 +68,21 @@ static const struct price_model *find_model(const struct price_table *t, const s
 	return m != NULL ? m : price_other(t);
 }
 
+/* Was it served at a dearer tier than was asked for? Where none is, or "auto", a project's settings
+ * say which it is. */
+static bool is_upgraded(const struct price_model *m, const struct price_terms *terms,
+			struct json_span asked)
+{
+	static const char *const names[] = {[PRICE_PRIORITY] = "priority", [PRICE_FAST] = "fast"};
+
+	for (size_t i = PRICE_PRIORITY; i <= PRICE_FAST; i++)
+		if (terms->factors[i] && m->factors[i] > PRICE_ONE &&
+		    !json_equals(json_get(asked, "service_tier"), names[i]) &&
+		    !json_equals(json_get(asked, "speed"), names[i]))
+			return true;
+	return false;
+}
+
 void pricing_result(const struct price_table *t, const struct record *r, struct json_span request,
 		    int64_t now, struct pricing *p)
 {
@@ -96,6 +111,7 @@ void pricing_result(const struct price_table *t, const struct record *r, struct 
 	if (json_type(batch) == JSON_BOOL && *batch.at == 't')
 		terms.factors[PRICE_BATCH] = true;
 	p->cost = price_cost(p->model, &p->usage, &terms);
+	p->upgraded = is_upgraded(p->model, &terms, body_of(r, request));
 	p->kind = PRICING_PRICED;
 }
 

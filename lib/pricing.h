@@ -21,6 +21,7 @@ struct pricing {
 	int64_t cost;                    /* nano-dollars; 0 unless priced or known */
 	const struct price_model *model; /* NULL if unknown */
 	struct provider_usage usage;
+	bool upgraded; /* served at a dearer tier than was asked for */
 };
 
 /*

@@ -438,6 +438,67 @@ in_ledger() {
 	[ "$(codes out)" = 'ok 20' ]
 }
 
+# dear TIER OUTPUT: answers of so many tokens of output at this tier, for all requests at once that come
+# without a pause between them.
+dear() {
+	cat >dear.py <<-EOT
+		import json, os, select
+		data, more = b'', True
+		while more:
+		    while more and select.select([0], [], [], .3)[0]:
+		        piece = os.read(0, 1 << 16)
+		        data, more = data + piece, piece != b''
+		    *lines, data = data.split(b'\\n')
+		    for line in lines:
+		        r = json.loads(line)
+		        r.update(error=None, response=dict(status_code=200, body=dict(model='gpt-4o', service_tier='$1',
+		            usage=dict(prompt_tokens=50, completion_tokens=$2))))
+		        print(json.dumps(r), flush=True)
+	EOT
+}
+
+# The first request, and when it is answered the others.
+one_first() {
+	head -n 1 in
+	until [ -s out ]; do sleep 0.05; done
+	tail -n +2 in
+}
+
+# bats test_tags=valgrind
+@test "an answer that costs more than its request at most: it is said, and the budget holds from then on" {
+	requests 40 gpt-4o 1000 >in
+	# A request is about a cent at most; at the priority tier, which nobody asked for, its answer is two.
+	dear priority 1000
+	: >out
+	one_first | timeout 60 lbcost -b 0.2 -l ledger python3 dear.py >out 2>err || status=$?
+	[ "$status" -eq 3 ]
+	[ "$(lines out)" -eq 40 ]
+	[ "$(in_ledger ledger 'SELECT sum(nano) FROM spends')" -le 200000000 ]
+	[ "$(in_ledger ledger 'SELECT sum(requests) FROM spends')" -ge 8 ]
+	[ "$(lines err)" -eq 1 ]
+	grep -qx 'lbcost: an answer cost $0.[0-9]*, more than the $0.010[0-9]* reserved for it: its service tier is dearer than the one that was asked for; more is reserved from now on' err
+	# In one process, and of what was asked for dearly: no reason is known.
+	jq -c '.body.service_tier = "priority"' in >other
+	mv other in
+	dear priority 2000
+	: >out
+	one_first | timeout 60 lbcost -b 0.4 python3 dear.py >out 2>err || status=$?
+	[ "$status" -eq 3 ]
+	[ "$(results_cost out)" -le 400000000 ]
+	[ "$(results_cost out)" -ge 320000000 ]
+	grep -qx 'lbcost: an answer cost $0.[0-9]*, more than the $0.020[0-9]* reserved for it; more is reserved from now on' err
+	# In pipe form the half that sees it says so.
+	lbcost -b 1 -l pipe <in 2>left | python3 dear.py | call lbcost -l pipe
+	grep -qx 'lbcost: an answer cost $0.[0-9]*, more than the $0.020[0-9]* reserved for it' err
+	[ "$(lines err)" -eq 1 ]
+	[ ! -s left ]
+	# What is asked for at a tier is reserved for at it.
+	dear priority 1000
+	call lbcost -b 1 python3 dear.py <in
+	status_is 0
+	[ ! -s err ]
+}
+
 @test "a wait ends after --max-wait without a settlement, in refusal" {
 	requests 3 gpt-4o-mini 16000 >in
 	# The command answers at the end of its input, which does not come while a request waits.

@@ -118,6 +118,7 @@ static void test_twice(void)
 	}
 	tap_int(ledger_reserved(l), 0, "an amount that is not told is that of the file");
 	tap_int(ledger_spent(l), 25, "and booked once");
+	tap_int(e.amount, 60, "and it is told");
 	ledger_close(l);
 }
 
