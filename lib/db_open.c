@@ -49,6 +49,8 @@ static bool check_file(const struct db_options *o, struct buf *problem)
 		why = "no regular file";
 	else if (info.st_uid != geteuid())
 		why = "it belongs to another user";
+	else if (info.st_size == 1) /* which SQLite takes for an empty one */
+		why = "the file is damaged: it is cut off";
 	/* Not later: closing any descriptor of the file drops SQLite's locks on it. */
 	close(fd);
 	return why == NULL || refuse(problem, o->path, why);

@@ -213,6 +213,8 @@ static void test_damage(void)
 	remove_all();
 	write_file("test.db", "not a database at all", 21);
 	refused(&usual, "damaged", "a text file");
+	write_file("test.db", "S", 1);
+	refused(&usual, "damaged", "one byte of a database");
 	write_file("test.db", data, 8192);
 	refused(&usual, "damaged", "zeros");
 	remove_all();
