@@ -150,6 +150,7 @@ static bool read_model(struct price_table *t, struct json_span name, struct json
 				    PRICE_UNSET};
 	struct json_span special = json_get(model, "provider_specific_entry");
 	struct buf text = {0};
+	int64_t reasoning = 0;
 	int result = read_rates(model, &rates);
 
 	if (result <= 0)
@@ -167,6 +168,11 @@ static bool read_model(struct price_table *t, struct json_span name, struct json
 	read_tokens(json_get(model, "max_tokens"), &m->max_output);
 	read_tokens(json_get(model, "max_output_tokens"), &m->max_output);
 	read_tokens(json_get(model, "max_input_tokens"), &m->context);
+	/* Of two prices for output the dearer: an answer may be nothing but reasoning. After the
+	 * factors, which are of the plain one. */
+	if (read_rate(json_get(model, "output_cost_per_reasoning_token"), &reasoning) < 0)
+		return false;
+	m->rates.output = reasoning > rates.output ? reasoning : rates.output;
 	return true;
 }
 

@@ -232,6 +232,11 @@ static void test_litellm(void)
 	    "\"output_cost_per_token_above_272k_tokens\":4.5e-05,"
 	    "\"max_input_tokens\":1050000,\"max_output_tokens\":128000,\"max_tokens\":128000,"
 	    "\"supports_vision\":true},"
+	    "\"thinks\":{\"litellm_provider\":\"p\",\"input_cost_per_token\":1e-06,"
+	    "\"output_cost_per_token\":2e-06,\"output_cost_per_token_batches\":1e-06,"
+	    "\"output_cost_per_reasoning_token\":8e-06},"
+	    "\"researches\":{\"litellm_provider\":\"p\",\"input_cost_per_token\":1e-06,"
+	    "\"output_cost_per_token\":8e-06,\"output_cost_per_reasoning_token\":3e-06},"
 	    "\"gemini-1.5-flash\":{\"litellm_provider\":\"gemini\","
 	    "\"input_cost_per_token\":0.000000075,\"output_cost_per_token\":3e-7,"
 	    "\"cache_read_input_token_cost\":1.875e-08,\"max_output_tokens\":8192},"
@@ -246,7 +251,7 @@ static void test_litellm(void)
 	struct buf problem = {0};
 	const struct price_model *m;
 
-	tap_int(add(t, text, &problem), 4, "litellm's table: models priced by tokens");
+	tap_int(add(t, text, &problem), 6, "litellm's table: models priced by tokens");
 	m = price_find(t, "gpt-5.6-sol", 11);
 	tap_int(m->rates.input, INT64_C(5000000000), "5e-06 a token is 5 dollars a million");
 	tap_int(m->rates.cached, INT64_C(500000000), "cached");
@@ -260,6 +265,11 @@ static void test_litellm(void)
 	tap_int(m->long_output, 1500000, "its output");
 	tap_int(m->context, 1050000, "context");
 	tap_int(m->max_output, 128000, "longest answer");
+	m = price_find(t, "thinks", 6);
+	tap_int(m->rates.output, INT64_C(8000000000), "dearer reasoning is what output costs");
+	tap_int(m->factors[PRICE_BATCH], 500000, "and a factor that of the plain price");
+	m = price_find(t, "researches", 10);
+	tap_int(m->rates.output, INT64_C(8000000000), "cheaper reasoning is not");
 	m = price_find(t, "gemini-1.5-flash", 16);
 	tap_int(m->rates.input, 75000000, "decimals");
 	tap_int(m->rates.cached, 18750000, "1.875e-08 keeps its digits");
