@@ -29,9 +29,9 @@ const struct http_headers *batch_send_headers(struct batch_flow *f, struct batch
 	return NULL;
 }
 
-/* Start a call. */
-static void send_call(struct batch_flow *f, struct batch_part *p, enum batch_api_call call,
-		      const char *id, struct http_extra *extra)
+/* Start a call; without a key the part has none in flight, and has failed. */
+static void send_call(struct batch_flow *f, struct batch_part *p, enum batch_call kind,
+		      enum batch_api_call call, const char *id, struct http_extra *extra)
 {
 	struct batch_work *w = p->work;
 	struct buf path = {0};
@@ -39,6 +39,7 @@ static void send_call(struct batch_flow *f, struct batch_part *p, enum batch_api
 
 	if (headers == NULL)
 		return;
+	w->call = kind;
 	extra->method = batch_api_path(&path, p->route.style, call, id);
 	buf_clear(&w->url);
 	batch_route_url(&w->url, &p->route, buf_string(&path));
@@ -70,9 +71,8 @@ void batch_send_upload(struct batch_flow *f, struct batch_part *p)
 
 	if (batch_send_headers(f, p) == NULL || !open_upload(f, p))
 		return;
-	w->call = BATCH_UPLOAD;
 	buf_clear(&w->body);
-	send_call(f, p, BATCH_API_UPLOAD, NULL, &extra);
+	send_call(f, p, BATCH_UPLOAD, BATCH_API_UPLOAD, NULL, &extra);
 }
 
 void batch_send_create(struct batch_flow *f, struct batch_part *p)
@@ -93,8 +93,7 @@ void batch_send_create(struct batch_flow *f, struct batch_part *p)
 	/* From here on there may be a batch. */
 	if (!batch_flow_move(f, p, BATCH_CREATING))
 		return;
-	w->call = BATCH_CREATE;
-	send_call(f, p, BATCH_API_CREATE, NULL, &extra);
+	send_call(f, p, BATCH_CREATE, BATCH_API_CREATE, NULL, &extra);
 }
 
 void batch_send_poll(struct batch_flow *f, struct batch_part *p)
@@ -102,8 +101,7 @@ void batch_send_poll(struct batch_flow *f, struct batch_part *p)
 	struct http_extra extra = {0};
 
 	buf_clear(&p->work->body);
-	p->work->call = BATCH_POLL;
-	send_call(f, p, BATCH_API_RETRIEVE, p->batch, &extra);
+	send_call(f, p, BATCH_POLL, BATCH_API_RETRIEVE, p->batch, &extra);
 }
 
 void batch_send_list(struct batch_flow *f, struct batch_part *p)
@@ -111,8 +109,7 @@ void batch_send_list(struct batch_flow *f, struct batch_part *p)
 	struct http_extra extra = {0};
 
 	buf_clear(&p->work->body);
-	p->work->call = BATCH_LOOK;
-	send_call(f, p, BATCH_API_LIST, p->work->cursor, &extra);
+	send_call(f, p, BATCH_LOOK, BATCH_API_LIST, p->work->cursor, &extra);
 }
 
 void batch_send_fetch(struct batch_flow *f, struct batch_part *p, const char *suffix,
@@ -130,7 +127,6 @@ void batch_send_fetch(struct batch_flow *f, struct batch_part *p, const char *su
 	}
 	extra.save_fd = w->fd;
 	w->file = suffix;
-	w->call = call;
 	buf_clear(&w->body);
-	send_call(f, p, BATCH_API_CONTENT, id, &extra);
+	send_call(f, p, call, BATCH_API_CONTENT, id, &extra);
 }
