@@ -308,6 +308,7 @@ void batch_answer(void *context, void *request, const struct http_reply *reply)
 	    [BATCH_CREATE] = created,
 	    [BATCH_POLL] = polled,
 	    [BATCH_FETCH] = fetched,
+	    [BATCH_MARK] = batch_settle_marked,
 	    [BATCH_LOOK] = batch_settle_looked,
 	    [BATCH_PROBE] = batch_settle_probed,
 	};

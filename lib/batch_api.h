@@ -60,6 +60,7 @@ enum batch_api_call {
 	BATCH_API_UPLOAD,      /* OpenAI; with batch_api_upload */
 	BATCH_API_CREATE,      /* OpenAI: batch_api_create; Anthropic: the requests themselves */
 	BATCH_API_RETRIEVE,    /* id: the batch's */
+	BATCH_API_NEWEST,      /* a page with the batch that was made last */
 	BATCH_API_LIST,        /* id: the cursor of the page before, NULL for the first */
 	BATCH_API_CANCEL,      /* id: the batch's; no body */
 	BATCH_API_CONTENT,     /* id: OpenAI: the file's; Anthropic: the batch's */
@@ -130,6 +131,10 @@ struct batch_api_page {
 /* Read a page: any bytes, which must stay. Returns 0, or -1 with a message in *problem. */
 int batch_api_page(struct batch_api_page *p, enum target_style style, struct json_span text,
 		   const char **problem);
+
+/* When the batches of a page were made, of those that say so the earliest; ns since 1970, -1 if
+ * none does. */
+int64_t batch_api_earliest(struct batch_api_page p);
 
 /* The next batch of it; those that cannot be read are passed over. False at the end. */
 bool batch_api_next(struct batch_api_page *p, struct batch_api_batch *b);

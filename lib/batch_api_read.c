@@ -252,3 +252,14 @@ bool batch_api_next(struct batch_api_page *p, struct batch_api_batch *b)
 	}
 	return false;
 }
+
+int64_t batch_api_earliest(struct batch_api_page p)
+{
+	struct batch_api_batch b;
+	int64_t earliest = -1;
+
+	while (batch_api_next(&p, &b))
+		if (b.created >= 0 && (earliest < 0 || b.created < earliest))
+			earliest = b.created;
+	return earliest;
+}

@@ -68,6 +68,10 @@ void batch_event_members(struct buf *out, const struct batch_part *p, enum batch
 	case BATCH_UPLOADED:
 		add_text(out, "file", p->file);
 		break;
+	case BATCH_CREATING:
+		if (p->newest > 0)
+			add_number(out, "newest", (uint64_t)p->newest);
+		break;
 	case BATCH_CREATED:
 		add_text(out, "batch", p->batch);
 		break;
@@ -207,7 +211,7 @@ void batch_event_refuse(struct batch_part *p)
 /* Take what an event that leads to this phase says. */
 static bool apply(struct batch_part *p, enum batch_phase phase, struct json_span event)
 {
-	uint64_t at;
+	uint64_t newest = 0;
 
 	switch (phase) {
 	case BATCH_SPOOLED:
@@ -215,8 +219,9 @@ static bool apply(struct batch_part *p, enum batch_phase phase, struct json_span
 	case BATCH_UPLOADED:
 		return copy_id(event, "file", true, p->file);
 	case BATCH_CREATING:
-		if (p->intended == 0 && number_of(event, "at", &at))
-			p->intended = (int64_t)at;
+		number_of(event, "newest", &newest);
+		if (p->newest == BATCH_UNINTENDED)
+			p->newest = (int64_t)newest;
 		return true;
 	case BATCH_CREATED:
 		return copy_id(event, "batch", true, p->batch);

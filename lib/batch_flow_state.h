@@ -15,6 +15,7 @@ enum batch_call {
 	BATCH_CREATE,
 	BATCH_POLL,
 	BATCH_FETCH, /* of work->file */
+	BATCH_MARK,  /* the newest batch that is there before one is made */
 	BATCH_LOOK,  /* at a page of the list, for a batch that may be there */
 	BATCH_PROBE  /* whether the results of a batch are this part's (Anthropic) */
 };
@@ -96,12 +97,16 @@ void batch_send_create(struct batch_flow *f, struct batch_part *p);
 void batch_send_poll(struct batch_flow *f, struct batch_part *p);
 void batch_send_fetch(struct batch_flow *f, struct batch_part *p, const char *suffix,
 		      const char *id, enum batch_call call);
+void batch_send_newest(struct batch_flow *f, struct batch_part *p);
 void batch_send_list(struct batch_flow *f, struct batch_part *p);
 
 /* The headers for the part's calls; NULL after a message, and the part has failed. */
 const struct http_headers *batch_send_headers(struct batch_flow *f, struct batch_part *p);
 
-/* batch_settle: goes on with a part of which it is not known whether it has a batch. */
+/* batch_settle: goes on with a part of which it is not known whether it has a batch; and notes
+ * before it is made what tells it from others. */
+void batch_settle_marked(struct batch_flow *f, struct batch_part *p,
+			 const struct http_reply *reply);
 void batch_settle_step(struct batch_flow *f, struct batch_part *p);
 void batch_settle_looked(struct batch_flow *f, struct batch_part *p,
 			 const struct http_reply *reply);

@@ -17,6 +17,7 @@ struct batch_part *batch_part_new(uint64_t number)
 	struct batch_part *p = mem_zero(1, sizeof *p);
 
 	p->number = number;
+	p->newest = BATCH_UNINTENDED;
 	return p;
 }
 

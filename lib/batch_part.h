@@ -55,6 +55,8 @@ struct batch_item {
 /* Requests of a part: more than any provider takes in a batch. */
 #define BATCH_REQUESTS_MOST 1000000
 
+#define BATCH_UNINTENDED (-1)
+
 struct batch_part {
 	struct batch_part *next;
 	uint64_t number;
@@ -73,7 +75,10 @@ struct batch_part {
 	uint64_t tokens;        /* estimated, of all prompts */
 	unsigned round;         /* 0, or how often its requests were asked again */
 	char tag[BATCH_TAG];
-	int64_t intended;        /* when its making was first intended, seconds since 1970 */
+	/* When the newest batch was made that was there before this one's making was first
+	 * intended, by the provider's clock, seconds since 1970: older ones are not it. 0: not
+	 * known; BATCH_UNINTENDED: it never was. */
+	int64_t newest;
 	char file[BATCH_API_ID]; /* the provider's names: of the uploaded file, ... */
 	char batch[BATCH_API_ID], output[BATCH_API_ID], errors[BATCH_API_ID];
 	enum batch_api_state outcome; /* from BATCH_ENDED on */

@@ -89,6 +89,15 @@ static void fetch(struct batch_flow *f, struct batch_part *p)
 		batch_flow_move(f, p, BATCH_FETCHED);
 }
 
+/* Make the batch, once it is known what was there before. */
+static void create(struct batch_flow *f, struct batch_part *p)
+{
+	if (p->newest == BATCH_UNINTENDED)
+		batch_send_newest(f, p);
+	else
+		batch_send_create(f, p);
+}
+
 /* Start the part's next call. */
 static void start_call(struct batch_flow *f, struct batch_part *p)
 {
@@ -98,10 +107,10 @@ static void start_call(struct batch_flow *f, struct batch_part *p)
 			batch_send_upload(f, p);
 			break;
 		}
-		batch_send_create(f, p);
+		create(f, p);
 		break;
 	case BATCH_UPLOADED:
-		batch_send_create(f, p);
+		create(f, p);
 		break;
 	case BATCH_CREATING:
 		batch_settle_step(f, p);

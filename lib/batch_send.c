@@ -104,6 +104,14 @@ void batch_send_poll(struct batch_flow *f, struct batch_part *p)
 	send_call(f, p, BATCH_POLL, BATCH_API_RETRIEVE, p->batch, &extra);
 }
 
+void batch_send_newest(struct batch_flow *f, struct batch_part *p)
+{
+	struct http_extra extra = {0};
+
+	buf_clear(&p->work->body);
+	send_call(f, p, BATCH_MARK, BATCH_API_NEWEST, NULL, &extra);
+}
+
 void batch_send_list(struct batch_flow *f, struct batch_part *p)
 {
 	struct http_extra extra = {0};

@@ -1,7 +1,12 @@
 /*
  * A part whose batch was to be made, and no answer said whether it was. OpenAI's batches carry the
  * part's tag in their metadata. Anthropic's carry nothing, but their results do: those that may be
- * it, by the time they were made, are waited for.
+ * it are waited for.
+ *
+ * The list goes back to the account's first batch. How far it is to be read is noted before a batch
+ * is made: when the newest one was made that is there then, by the provider's own clock. So it does
+ * not matter what ours says, now or then, nor who else makes batches meanwhile, nor whether any is
+ * deleted. It spares calls, and is not needed: where it cannot be had all of the list is read.
  */
 #include "batch_flow_state.h"
 #include "clock.h"
@@ -19,8 +24,28 @@
 #define LOOKS 5
 /* Of how many pages: beyond that it leads in a circle. */
 #define PAGES 1000
-/* How far the provider's clock may be from ours, seconds. */
-#define SLACK 600
+/* How far the clocks of the provider's machines may be from each other, seconds. */
+#define SLACK 60
+
+void batch_settle_marked(struct batch_flow *f, struct batch_part *p, const struct http_reply *reply)
+{
+	bool success = reply->error == NULL && reply->status >= 200 && reply->status < 300;
+	struct batch_api_page page;
+	const char *problem;
+	int64_t earliest = -1;
+
+	if (!success && batch_flow_judge(f, reply) == PROVIDER_TRANSIENT &&
+	    batch_flow_patient(f, p)) {
+		batch_flow_transient(f, p, reply, PROVIDER_TRANSIENT);
+		return;
+	}
+	p->work->step = 0;
+	p->work->patience = 0;
+	/* Of a list that has the oldest first, or takes no limit, this is early enough. */
+	if (success && batch_api_page(&page, p->route.style, reply->body, &problem) == 0)
+		earliest = batch_api_earliest(page);
+	p->newest = earliest >= 0 ? earliest / CLOCK_SEC : 0;
+}
 
 void batch_settle_step(struct batch_flow *f, struct batch_part *p)
 {
@@ -105,14 +130,14 @@ static bool consider(struct batch_flow *f, struct batch_part *p, const struct ba
 }
 
 /* Go through a page. Returns whether the search has ended, or is to go on with a probe; sets *old
- * when it has come to batches from before. */
+ * when it has come to batches that were there before. */
 static bool search(struct batch_flow *f, struct batch_part *p, struct batch_api_page *page,
 		   bool *old)
 {
 	struct batch_api_batch b;
 
 	while (batch_api_next(page, &b)) {
-		if (b.created >= 0 && b.created / CLOCK_SEC < p->intended - SLACK) {
+		if (b.created >= 0 && b.created / CLOCK_SEC < p->newest - SLACK) {
 			*old = true;
 			return false;
 		}

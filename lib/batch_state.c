@@ -136,15 +136,11 @@ void batch_state_free(struct batch_state *s)
 
 int batch_state_move(struct batch_state *s, struct batch_part *p, enum batch_phase phase)
 {
-	int64_t wall = clock_wall();
-
 	buf_clear(&s->text);
 	batch_event_members(&s->text, p, phase);
-	if (batch_journal_add(s->journal, batch_event_name(phase), p->number, wall,
+	if (batch_journal_add(s->journal, batch_event_name(phase), p->number, clock_wall(),
 			      (struct json_span){s->text.data, s->text.length}) < 0)
 		return -1;
-	if (phase == BATCH_CREATING && p->intended == 0)
-		p->intended = wall / CLOCK_SEC;
 	p->phase = phase;
 	return 0;
 }

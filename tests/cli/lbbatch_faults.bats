@@ -230,6 +230,44 @@ expires() {
 	paid 40
 }
 
+@test "whatever our clock says, or said: a batch that was made is found" {
+	clock_at() {
+		provider --batch-fail create-after:1
+		begin in --poll 1h
+		until_true made 1
+		kill -KILL "$pid"
+		end
+		sed -i 's/"at":[0-9]*/"at":'"$1"'/' job/journal
+		batch <in
+		status_is 0
+		each_id_once 40
+		made 1
+		paid 40
+	}
+	both clock_at 4000000000
+	both clock_at 1
+}
+
+@test "others make batches of the same size meanwhile: each job has its own" {
+	among_others() {
+		local state
+		rm -rf first later
+		provider
+		for state in first job later; do
+			call lbbatch -s $state --poll 10ms --submit <in
+			status_is 0
+		done
+		[ "$(jq 'select(.event == "creating").newest' job/journal)" -gt 1000000000 ]
+		sed -i '/"created"/d' job/journal
+		batch <in
+		status_is 0
+		each_id_once 40
+		made 3
+		paid 120
+	}
+	both among_others
+}
+
 # unsettled FILE: a run on it whose creates are not answered, and which the list and the results in the
 # folder a tell what came of them.
 unsettled() {
@@ -246,6 +284,21 @@ unsettled() {
 # asked PATTERN: how many calls there were.
 asked() {
 	grep -c "$1" a/heads || true
+}
+
+@test "a batch that was there before is not looked into, nor the list behind it" {
+	start_recorder a
+	requests 1 | anthropic >in
+	unsettled in
+	sed -i 's/"creating",/&"newest":4000000100,/' job/journal
+	answer_json a/messages_batches '{"data":[{"id":"b_1","processing_status":"ended","results_url":"x",
+		"request_counts":{"succeeded":1},"created_at":"2096-10-02T07:06:39Z"}],"has_more":true,"last_id":"b_1"}'
+	begin in -u "$RECORDER"
+	until_true grep -q '^POST' a/heads
+	kill -KILL "$pid"
+	end
+	[ "$(asked '^GET /v1/messages/batches?limit=100 ')" -eq 5 ]
+	[ "$(asked '^GET')" -eq 5 ]
 }
 
 @test "a list of batches whose pages lead in a circle, or that has none, ends" {

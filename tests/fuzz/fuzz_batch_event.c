@@ -28,7 +28,8 @@ static bool is_json(const char *text)
 static void check(const struct batch_part *p)
 {
 	require(p->count > 0 && p->count <= BATCH_REQUESTS_MOST && p->bytes <= BATCH_FILE_MOST);
-	require(strlen(p->tag) == BATCH_TAG - 1 && p->base != NULL && p->intended >= 0);
+	require(strlen(p->tag) == BATCH_TAG - 1 && p->base != NULL &&
+		p->newest >= BATCH_UNINTENDED);
 	require(is_json(p->url) && is_json(p->model));
 	require(p->phase != BATCH_FAILED || (p->code != NULL && p->message != NULL));
 	require(p->phase != BATCH_CREATED || batch_api_is_id(p->batch));

@@ -305,6 +305,34 @@ static void test_page_of_batches(void)
 	tap_ok(!batch_api_next(&p, &b), "no third");
 }
 
+static void test_earliest(void)
+{
+	static const struct {
+		const char *data;
+		long long want; /* seconds; -1: none */
+	} cases[] = {
+	    {"[{\"id\":\"b\",\"created_at\":9}]", 9},
+	    {"[{\"id\":\"b\",\"created_at\":\"1970-01-01T00:01:00Z\"}]", 60},
+	    {"[{\"id\":\"c\",\"created_at\":9},{\"id\":\"b\",\"created_at\":7},"
+	     "{\"id\":\"a\",\"created_at\":8},{\"id\":\"d\"}]",
+	     7},
+	    {"[{\"id\":\"b\"},{\"id\":\"a\",\"created_at\":null}]", -1},
+	    {"[]", -1},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct buf text = {0};
+		struct batch_api_page p;
+		const char *problem = NULL;
+		buf_addf(&text, "{\"data\":%s}", cases[i].data);
+		batch_api_page(&p, TARGET_ANTHROPIC, span(buf_string(&text)), &problem);
+		int64_t earliest = batch_api_earliest(p);
+		tap_int(earliest < 0 ? -1 : earliest / CLOCK_SEC, cases[i].want,
+			"the earliest of %s", cases[i].data);
+		buf_free(&text);
+	}
+}
+
 static void test_counts(void)
 {
 	static const struct {
@@ -343,6 +371,7 @@ int main(void)
 	test_pages(TARGET_OPENAI);
 	test_pages(TARGET_ANTHROPIC);
 	test_page_of_batches();
+	test_earliest();
 	test_counts();
 	return tap_done();
 }

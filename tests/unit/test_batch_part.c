@@ -119,7 +119,7 @@ static void test_events(void)
 	    "\"model\":\"m\\u0061\",\"params\":true,\"base\":\"https://h/v1\",\"count\":3,"
 	    "\"bytes\":44,\"upload\":55,\"tokens\":66,\"round\":2}",
 	    "{\"event\":\"uploaded\",\"file\":\"file-1\"}",
-	    "{\"event\":\"creating\"}",
+	    "{\"event\":\"creating\",\"newest\":7}",
 	    "{\"event\":\"created\",\"batch\":\"b_1\"}",
 	    "{\"event\":\"ended\",\"outcome\":\"expired\",\"output\":\"o\",\"errors\":\"\"}",
 	    "{\"event\":\"fetched\"}",
@@ -141,12 +141,12 @@ static void test_events(void)
 		buf_addc(&text, '}');
 		tap_is(buf_string(&text), events[i], "the same event is written");
 	}
-	p->intended = 0;
-	apply(p, "{\"event\":\"creating\",\"at\":-9223372036854775808}");
-	tap_int(p->intended, 0, "a time before 1970 is none");
-	apply(p, "{\"event\":\"creating\",\"at\":7}");
-	apply(p, "{\"event\":\"creating\",\"at\":8}");
-	tap_int(p->intended, 7, "the first intention counts");
+	apply(p, "{\"event\":\"creating\",\"newest\":8}");
+	tap_int(p->newest, 7, "what was the newest at the first intention counts");
+	p->newest = BATCH_UNINTENDED;
+	apply(p, "{\"event\":\"creating\",\"newest\":-9223372036854775808}");
+	apply(p, "{\"event\":\"creating\",\"newest\":8}");
+	tap_int(p->newest, 0, "also when it was not known then, or from before 1970");
 	tap_is(apply(p, "{\"event\":\"refused\"}"), NULL, "refused is taken");
 	tap_int(p->phase, BATCH_UPLOADED, "it leads back to uploaded");
 	tap_ok(p->batch[0] == '\0' && p->refused_count == 1 && strcmp(p->refused[0], "b_1") == 0,
