@@ -210,24 +210,42 @@ static void queue_full(struct batch_flow *f, struct batch_part *p)
 	batch_flow_later(f, p, NULL);
 }
 
-/* The provider would not begin the batch. */
-static void failed(struct batch_flow *f, struct batch_part *p, const struct batch_api_batch *b)
+/* Leave in f->message why a batch failed. */
+static void say_why(struct batch_flow *f, const struct batch_api_batch *b)
 {
-	wake_refused(f, p);
-	if (json_equals(b->error_code, "token_limit_exceeded")) {
-		queue_full(f, p);
-		return;
-	}
 	buf_clear(&f->message);
 	json_text(&f->message, b->error_code);
 	buf_adds(&f->message, f->message.length > 0 ? ": " : "");
 	json_text(&f->message, b->error_message);
 	if (f->message.length == 0)
-		buf_adds(&f->message, "the provider refused the batch");
+		buf_adds(&f->message, "the batch failed");
 	if (b->error_line > 0)
 		buf_addf(&f->message, " (line %" PRId64 " of the batch)", b->error_line);
+}
+
+/* The batch failed, mostly because the provider would not begin it. What it has done all the same
+ * is paid for, and brought out. */
+static void failed(struct batch_flow *f, struct batch_part *p, const struct batch_api_batch *b)
+{
+	bool begun = b->completed > 0 || b->output_file[0] != '\0' || b->error_file[0] != '\0';
+
+	if (!begun && json_equals(b->error_code, "token_limit_exceeded")) {
+		wake_refused(f, p);
+		queue_full(f, p);
+		return;
+	}
+	say_why(f, b);
 	msg_warn("part %" PRIu64 ": %s", p->number, buf_string(&f->message));
-	batch_flow_fail(f, p, 0, "batch_failed", buf_string(&f->message));
+	if (!begun) {
+		wake_refused(f, p);
+		batch_flow_fail(f, p, 0, "batch_failed", buf_string(&f->message));
+		return;
+	}
+	/* Without a file it is not known for which requests we pay. */
+	const char *code =
+	    b->completed > 0 && b->output_file[0] == '\0' ? "batch_lost" : "batch_failed";
+	batch_part_explain(p, code, buf_string(&f->message));
+	batch_flow_ended(f, p, b);
 }
 
 static void polled(struct batch_flow *f, struct batch_part *p, const struct http_reply *reply)

@@ -91,7 +91,7 @@ enum batch_api_state {
 	BATCH_API_ENDED,     /* each request has a result */
 	BATCH_API_EXPIRED,   /* of OpenAI's: some may have none but this */
 	BATCH_API_CANCELLED, /* the same */
-	BATCH_API_FAILED     /* refused as a whole, nothing was done */
+	BATCH_API_FAILED     /* refused as a whole, mostly before anything was done */
 };
 
 /* A batch. Ids are plain text, "" where there is none. */

@@ -159,8 +159,7 @@ static void take_error(struct batch_api_batch *b, struct json_span errors)
  * was not broken off, one of either kind. */
 static bool is_late(const struct batch_api_batch *b)
 {
-	if (b->state == BATCH_API_WAITING || b->state == BATCH_API_FAILED ||
-	    b->output_file[0] != '\0')
+	if (b->state == BATCH_API_WAITING || b->output_file[0] != '\0')
 		return false;
 	return b->completed > 0 || (b->state == BATCH_API_ENDED && b->error_file[0] == '\0');
 }

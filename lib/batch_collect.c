@@ -302,6 +302,8 @@ static void fail_rest(struct batch_flow *f, struct batch_part *p, uint64_t index
 		fail_request(f, p, index, "batch_lost", "the provider has its results no more");
 	else if (p->outcome == BATCH_API_CANCELLED)
 		fail_request(f, p, index, "batch_cancelled", "the batch was cancelled");
+	else if (p->outcome == BATCH_API_FAILED)
+		fail_request(f, p, index, p->code, p->message);
 	else
 		fail_request(f, p, index, "batch_lost", "the batch ended without a result for it");
 }
@@ -309,8 +311,9 @@ static void fail_rest(struct batch_flow *f, struct batch_part *p, uint64_t index
 static void run_rest(struct batch_flow *f, struct batch_part *p)
 {
 	struct batch_work *w = p->work;
-	bool again = p->phase == BATCH_DROPPED ||
-		     (!w->gone && p->outcome != BATCH_API_CANCELLED && may_ask_again(f, p));
+	bool again =
+	    p->phase == BATCH_DROPPED || (!w->gone && p->outcome != BATCH_API_CANCELLED &&
+					  p->outcome != BATCH_API_FAILED && may_ask_again(f, p));
 	uint64_t asked = 0;
 
 	for (; w->next < p->count && !is_full(f); w->next++) {

@@ -13,10 +13,9 @@ static const char *const names[] = {
 enum { NAMES = sizeof names / sizeof *names };
 
 static const char *const outcomes[] = {
-    [BATCH_API_WAITING] = "waiting",
-    [BATCH_API_ENDED] = "ended",
-    [BATCH_API_EXPIRED] = "expired",
-    [BATCH_API_CANCELLED] = "cancelled",
+    [BATCH_API_WAITING] = "waiting", [BATCH_API_ENDED] = "ended",
+    [BATCH_API_EXPIRED] = "expired", [BATCH_API_CANCELLED] = "cancelled",
+    [BATCH_API_FAILED] = "failed",
 };
 enum { OUTCOMES = sizeof outcomes / sizeof *outcomes };
 
@@ -41,6 +40,13 @@ static void add_number(struct buf *out, const char *name, uint64_t value)
 {
 	buf_addf(out, ",\"%s\":", name);
 	buf_addn(out, value);
+}
+
+/* Why a batch failed. */
+static void add_reason(struct buf *out, const struct batch_part *p)
+{
+	add_text(out, "code", p->code);
+	add_text(out, "message", p->message);
 }
 
 static void add_spooled(struct buf *out, const struct batch_part *p)
@@ -79,6 +85,8 @@ void batch_event_members(struct buf *out, const struct batch_part *p, enum batch
 		add_text(out, "outcome", outcomes[p->outcome]);
 		add_text(out, "output", p->output);
 		add_text(out, "errors", p->errors);
+		if (p->outcome == BATCH_API_FAILED)
+			add_reason(out, p);
 		break;
 	case BATCH_COLLECTED:
 		batch_part_list_dead(p, &dead);
@@ -86,8 +94,7 @@ void batch_event_members(struct buf *out, const struct batch_part *p, enum batch
 		buf_free(&dead);
 		break;
 	case BATCH_FAILED:
-		add_text(out, "code", p->code);
-		add_text(out, "message", p->message);
+		add_reason(out, p);
 		break;
 	default:
 		break;
@@ -168,6 +175,15 @@ static bool apply_spooled(struct batch_part *p, struct json_span event)
 	       rounds <= INT32_MAX;
 }
 
+static bool apply_failed(struct batch_part *p, struct json_span event)
+{
+	free(p->code);
+	free(p->message);
+	p->code = text_of(event, "code");
+	p->message = text_of(event, "message");
+	return p->code != NULL && p->message != NULL;
+}
+
 static bool apply_ended(struct batch_part *p, struct json_span event)
 {
 	char *text = text_of(event, "outcome");
@@ -178,6 +194,8 @@ static bool apply_ended(struct batch_part *p, struct json_span event)
 		p->outcome = (enum batch_api_state)i;
 	}
 	free(text);
+	if (p->outcome == BATCH_API_FAILED && !apply_failed(p, event))
+		return false;
 	return found && copy_id(event, "output", false, p->output) &&
 	       copy_id(event, "errors", false, p->errors);
 }
@@ -189,15 +207,6 @@ static bool apply_collected(struct batch_part *p, struct json_span event)
 
 	free(text);
 	return ok;
-}
-
-static bool apply_failed(struct batch_part *p, struct json_span event)
-{
-	free(p->code);
-	free(p->message);
-	p->code = text_of(event, "code");
-	p->message = text_of(event, "message");
-	return p->code != NULL && p->message != NULL;
 }
 
 void batch_event_refuse(struct batch_part *p)

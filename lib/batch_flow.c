@@ -63,10 +63,7 @@ void batch_flow_give_up(struct batch_part *p, long status, const char *code, con
 void batch_flow_fail(struct batch_flow *f, struct batch_part *p, long status, const char *code,
 		     const char *message)
 {
-	free(p->code);
-	free(p->message);
-	p->code = mem_copy(code, strlen(code));
-	p->message = mem_copy(message, strlen(message));
+	batch_part_explain(p, code, message);
 	if (batch_flow_move(f, p, BATCH_FAILED))
 		batch_flow_give_up(p, status, code, message);
 }

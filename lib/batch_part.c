@@ -39,6 +39,14 @@ void batch_part_free(struct batch_part *p)
 	free(p);
 }
 
+void batch_part_explain(struct batch_part *p, const char *code, const char *message)
+{
+	free(p->code);
+	free(p->message);
+	p->code = mem_copy(code, strlen(code));
+	p->message = mem_copy(message, strlen(message));
+}
+
 static void name_file(const struct batch_part *p, const char *suffix, char name[NAME_BYTES])
 {
 	snprintf(name, NAME_BYTES, "%" PRIu64 ".%s", p->number, suffix);

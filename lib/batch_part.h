@@ -85,7 +85,7 @@ struct batch_part {
 	char **refused;               /* batches made of it that the provider would not begin */
 	size_t refused_count;
 	unsigned char *dead;  /* bits by index: to be asked anew; NULL for none */
-	char *code, *message; /* why it failed, with BATCH_FAILED */
+	char *code, *message; /* why it failed, or with the outcome BATCH_API_FAILED what it left */
 
 	struct batch_item *items; /* NULL while no line of this run asks for any */
 	uint64_t claimed, answered;
@@ -95,6 +95,9 @@ struct batch_part {
 
 struct batch_part *batch_part_new(uint64_t number);
 void batch_part_free(struct batch_part *p);
+
+/* Set code and message, which are copied. */
+void batch_part_explain(struct batch_part *p, const char *code, const char *message);
 
 /* Its file with this suffix, "requests": opened with flags; or removed, if it is there. Returns a
  * descriptor or 0, or -1 after a message. */

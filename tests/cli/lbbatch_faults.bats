@@ -117,6 +117,43 @@ expires() {
 	both cancelled
 }
 
+@test "a batch that failed half-way: what is finished comes out, the rest fails" {
+	local batch='"id":"batch_1","object":"batch"' counts='"request_counts":{"total":3,"completed":1,"failed":0}'
+	local failed="$batch"',"status":"failed","errors":{"data":[{"code":"token_limit_exceeded","message":"Full."}]},'$counts
+	start_recorder a
+	answer_json a/files '{"id":"file-1"}'
+	answer_json a/batches "{$batch}"
+	answer_json a/batches_batch_1 "{$batch}"
+	requests 3 >in
+	begin in -u "$RECORDER"
+	until_true grep -q '"created"' job/journal
+	tag=$(jq -r 'select(.tag).tag' job/journal)
+	echo '{"custom_id":"1-'"$tag"'-r2","response":{"status_code":200,"body":{}},"error":null}' |
+		answer a/files_out_content 200 application/jsonl
+	answer_json a/new "{$failed"',"output_file_id":"out"}'
+	mv a/new a/batches_batch_1
+	end
+	status_is 1
+	codes_are out "batch_failed 2 null 1"
+	jq -c 'select(.error)' out >failures
+	holds failures '.error.message == "token_limit_exceeded: Full."'
+	[ "$(jq -r 'select(.error == null).custom_id' out)" = r2 ]
+	# The next run asks again what failed, and nothing else.
+	begin in -u "$RECORDER"
+	until_true out_has 1
+	kill -INT "$pid"
+	end
+	[ "$(jq -r 'select(.error == null).custom_id' out)" = r2 ]
+	[ "$(jq -r .custom_id job/2.requests | paste -s -d ' ')" = "r1 r3" ]
+	# Some is finished, and its file never shows.
+	rm -rf job
+	answer_json a/batches_batch_1 "{$failed}"
+	batch -u "$RECORDER" <in
+	status_is 1
+	codes_are out "batch_lost 3"
+	holds out '.error.message == "token_limit_exceeded: Full."'
+}
+
 @test "the file, the batch, and the results may be late" {
 	provider --batch-fail file-late:3
 	requests 40 >in

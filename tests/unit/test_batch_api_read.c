@@ -55,6 +55,9 @@ static const struct state_case {
     {TARGET_OPENAI, "\"status\":\"canceled\"", BATCH_API_CANCELLED, false},
     {TARGET_OPENAI, "\"status\":\"cancelled\"," COUNTS("3", "1", "0"), BATCH_API_CANCELLED, true},
     {TARGET_OPENAI, "\"status\":\"failed\"," COUNTS("0", "0", "0"), BATCH_API_FAILED, false},
+    {TARGET_OPENAI, "\"status\":\"failed\"," OUT "," COUNTS("3", "1", "0"), BATCH_API_FAILED,
+     false},
+    {TARGET_OPENAI, "\"status\":\"failed\"," COUNTS("3", "1", "0"), BATCH_API_FAILED, true},
     {TARGET_OPENAI, "\"processing_status\":\"ended\"", BATCH_API_WAITING, false},
 
     {TARGET_ANTHROPIC, "\"processing_status\":\"in_progress\"", BATCH_API_WAITING, false},

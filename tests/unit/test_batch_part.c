@@ -122,13 +122,15 @@ static void test_events(void)
 	    "{\"event\":\"creating\",\"newest\":7}",
 	    "{\"event\":\"created\",\"batch\":\"b_1\"}",
 	    "{\"event\":\"ended\",\"outcome\":\"expired\",\"output\":\"o\",\"errors\":\"\"}",
+	    "{\"event\":\"ended\",\"outcome\":\"failed\",\"output\":\"o\",\"errors\":\"\","
+	    "\"code\":\"x\",\"message\":\"y\"}",
 	    "{\"event\":\"fetched\"}",
 	    "{\"event\":\"collected\",\"again\":\"0,2\"}",
 	    "{\"event\":\"failed\",\"code\":\"x\",\"message\":\"a \\\"b\\\"\"}",
 	};
-	static const enum batch_phase phases[] = {BATCH_SPOOLED,   BATCH_UPLOADED, BATCH_CREATING,
-						  BATCH_CREATED,   BATCH_ENDED,    BATCH_FETCHED,
-						  BATCH_COLLECTED, BATCH_FAILED};
+	static const enum batch_phase phases[] = {BATCH_SPOOLED, BATCH_UPLOADED,  BATCH_CREATING,
+						  BATCH_CREATED, BATCH_ENDED,     BATCH_ENDED,
+						  BATCH_FETCHED, BATCH_COLLECTED, BATCH_FAILED};
 	struct batch_part *p = batch_part_new(1);
 	struct buf text = {0};
 
@@ -169,6 +171,7 @@ static void test_bad_events(void)
 	    "{\"event\":\"ended\",\"outcome\":\"ended\",\"output\":\".\",\"errors\":\"\"}",
 	    "{\"event\":\"ended\",\"outcome\":\"odd\",\"output\":\"o\",\"errors\":\"\"}",
 	    "{\"event\":\"ended\",\"outcome\":\"ended\",\"output\":\"o\"}",
+	    "{\"event\":\"ended\",\"outcome\":\"failed\",\"output\":\"o\",\"errors\":\"\"}",
 	    "{\"event\":\"collected\"}",
 	    "{\"event\":\"collected\",\"again\":\"9\"}",
 	    "{\"event\":\"failed\",\"code\":\"x\"}",
