@@ -34,8 +34,8 @@ static const char *const sql[SQL_COUNT] = {
     /* Not a join, so that responses are opened only if there is one. */
     [SQL_GET] = "SELECT used, sum,"
 		" (SELECT response FROM responses WHERE responses.place = answers.place)"
-		" FROM answers WHERE key = ?1 AND stored >= ?2",
-    [SQL_TIMES] = "SELECT stored FROM answers WHERE key = ?1 AND stored >= ?2",
+		" FROM answers WHERE key = ?1 AND stored BETWEEN ?2 AND ?3",
+    [SQL_TIMES] = "SELECT stored FROM answers WHERE key = ?1 AND stored BETWEEN ?2 AND ?3",
     [SQL_PUT_RESPONSE] = "INSERT INTO responses(response) VALUES(?1)",
     [SQL_DROP_RESPONSE] = "DELETE FROM responses WHERE place ="
 			  " (SELECT place FROM answers WHERE key = ?1)",
@@ -48,7 +48,8 @@ static const char *const sql[SQL_COUNT] = {
 		      " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
     [SQL_DROP_CLAIM] = "DELETE FROM claims WHERE key = ?1",
     [SQL_OWNERS] = "SELECT DISTINCT owner, start, family FROM claims",
-    [SQL_DROP_OWNER] = "DELETE FROM claims WHERE owner = ?1 AND start = ?2 AND since <= ?3",
+    [SQL_DROP_OWNER] =
+	"DELETE FROM claims WHERE owner = ?1 AND start = ?2 AND since NOT BETWEEN ?3 AND ?4",
     [SQL_HALVES] = "SELECT process, start FROM halves WHERE family = ?1",
     [SQL_PUT_HALF] = "INSERT OR REPLACE INTO halves(process, start, family) VALUES(?1, ?2, ?3)",
     [SQL_DROP_HALF] = "DELETE FROM halves WHERE process = ?1",
@@ -247,6 +248,14 @@ static void touch(struct store *s, const unsigned char key[STORE_KEY], int64_t u
 	s->touched_at = now;
 }
 
+void store_set_times(struct store *s, size_t statement, const unsigned char key[STORE_KEY],
+		     int64_t oldest, int64_t now)
+{
+	db_set_bytes(s->db, statement, 1, key, STORE_KEY);
+	db_set_integer(s->db, statement, 2, oldest);
+	db_set_integer(s->db, statement, 3, oldest > 0 ? now + STORE_AHEAD : INT64_MAX);
+}
+
 int store_get(struct store *s, const unsigned char key[STORE_KEY], int64_t oldest, int64_t now,
 	      struct buf *response)
 {
@@ -257,8 +266,7 @@ int store_get(struct store *s, const unsigned char key[STORE_KEY], int64_t oldes
 		return -1;
 	if (store_enter(s) < 0)
 		return -1;
-	db_set_bytes(s->db, SQL_GET, 1, key, STORE_KEY);
-	db_set_integer(s->db, SQL_GET, 2, oldest);
+	store_set_times(s, SQL_GET, key, oldest, now);
 	int found = db_step(s->db, SQL_GET);
 	if (found <= 0)
 		return found;

@@ -5,7 +5,8 @@
  * An answer is the response member of a result, as text, with a checksum: what has been damaged is
  * found out when it is read. A claim is a process's, and ends with the process; or that of a
  * process group, when the answer is to be stored by another process of the pipeline, and then ends
- * with the last process of the group, or after STORE_CLAIM_TIME.
+ * with the last process of the group, or after STORE_CLAIM_TIME, or when the clock is set back by
+ * more than that.
  *
  * Writing is done in groups between store_begin and store_commit. Times are milliseconds since
  * 1970. Functions return -1 after a failure, with store_problem telling why.
@@ -27,6 +28,7 @@ struct store;
 #define STORE_KEY         HASH_SIZE                 /* bytes */
 #define STORE_CLAIM_TIME  (INT64_C(10) * 60 * 1000) /* ms */
 #define STORE_CLAIM_GRACE (INT64_C(2) * 1000)       /* ms */
+#define STORE_AHEAD       (INT64_C(60) * 1000)      /* ms */
 #define STORE_SIZE_LEAST  (INT64_C(256) << 10)      /* of max_size, bytes */
 
 struct store_options {
@@ -45,8 +47,9 @@ void store_close(struct store *s);
 
 const char *store_problem(const struct store *s);
 
-/* Append the answer to a question, if there is one that was stored at `oldest` or later. Returns 1,
- * 0 if there is none, or -1. The use is noted, to the hour. */
+/* Append the answer to a question, if there is one that was stored at `oldest` or later; unless
+ * that is 0, not later than STORE_AHEAD from now either. Returns 1, 0 if there is none, or -1. The
+ * use is noted, to the hour. */
 int store_get(struct store *s, const unsigned char key[STORE_KEY], int64_t oldest, int64_t now,
 	      struct buf *response);
 

@@ -95,12 +95,20 @@ static bool is_backed(struct store *s, struct store_owner owner, int64_t now)
 	return s->seen_backed;
 }
 
-/* Claims of this owner hold if they were made later than this. */
-static int64_t hold_since(struct store *s, struct store_owner owner, int64_t now)
+/* Between which times claims of this owner were made that hold. The clock may have been set back
+ * since, by a day: one from further ahead than it is to last does not hold until then. */
+struct times {
+	int64_t from, to;
+};
+
+static struct times hold_times(struct store *s, struct store_owner owner, int64_t now)
 {
-	if (owner.family == 0)
-		return is_backed(s, owner, now) ? INT64_MIN : INT64_MAX;
-	return now - (is_backed(s, owner, now) ? STORE_CLAIM_TIME : STORE_CLAIM_GRACE);
+	bool backed = is_backed(s, owner, now);
+	int64_t span = (backed ? STORE_CLAIM_TIME : STORE_CLAIM_GRACE) - 1;
+
+	if (owner.family != 0)
+		return (struct times){now - span, now + span};
+	return backed ? (struct times){INT64_MIN, INT64_MAX} : (struct times){now, now - 1};
 }
 
 /* Find the claim to a question. Returns 1 with *held saying whether it holds, 0, or -1. */
@@ -117,7 +125,8 @@ static int find_claim(struct store *s, const unsigned char key[STORE_KEY], int64
 				    db_integer(s->db, SQL_CLAIM, 2)};
 	int64_t since = db_integer(s->db, SQL_CLAIM, 3);
 	db_reset(s->db, SQL_CLAIM);
-	*held = since > hold_since(s, owner, now);
+	struct times times = hold_times(s, owner, now);
+	*held = since >= times.from && since <= times.to;
 	return 1;
 }
 
@@ -160,8 +169,7 @@ int store_is_settled(struct store *s, const unsigned char key[STORE_KEY], int64_
 
 	if (store_enter(s) < 0)
 		return -1;
-	db_set_bytes(s->db, SQL_TIMES, 1, key, STORE_KEY);
-	db_set_integer(s->db, SQL_TIMES, 2, oldest);
+	store_set_times(s, SQL_TIMES, key, oldest, now);
 	int found = db_step(s->db, SQL_TIMES);
 	if (found > 0)
 		db_reset(s->db, SQL_TIMES);
@@ -195,13 +203,14 @@ static int list_owners(struct store *s, struct buf *owners)
 /* Remove the owner's claims that do not hold. */
 static int drop_claims(struct store *s, struct store_owner owner, int64_t now)
 {
-	int64_t since = hold_since(s, owner, now);
+	struct times times = hold_times(s, owner, now);
 
-	if (since == INT64_MIN)
+	if (times.from == INT64_MIN)
 		return 0;
 	db_set_integer(s->db, SQL_DROP_OWNER, 1, owner.process);
 	db_set_integer(s->db, SQL_DROP_OWNER, 2, owner.start);
-	db_set_integer(s->db, SQL_DROP_OWNER, 3, since);
+	db_set_integer(s->db, SQL_DROP_OWNER, 3, times.from);
+	db_set_integer(s->db, SQL_DROP_OWNER, 4, times.to);
 	return db_run(s->db, SQL_DROP_OWNER);
 }
 

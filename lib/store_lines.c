@@ -45,8 +45,7 @@ enum store_imported store_import(struct store *s, struct json_span line)
 	    json_integer(json_get(line, "stored"), &stored) < 0 ||
 	    json_integer(json_get(line, "used"), &used) < 0 || !store_is_good(&answer))
 		return STORE_REFUSED;
-	db_set_bytes(s->db, SQL_TIMES, 1, key, STORE_KEY);
-	db_set_integer(s->db, SQL_TIMES, 2, stored);
+	store_set_times(s, SQL_TIMES, key, stored, INT64_MAX - STORE_AHEAD);
 	int found = db_step(s->db, SQL_TIMES);
 	if (found > 0)
 		db_reset(s->db, SQL_TIMES);

@@ -81,6 +81,12 @@ int store_book(struct store *s, int64_t need);
 int store_write(struct store *s, const unsigned char key[STORE_KEY], struct json_span response,
 		int64_t stored, int64_t used);
 
+/* Set the parameters of SQL_GET or SQL_TIMES: the answer to a question, if it was stored at
+ * `oldest` or later. Where its age matters, so that oldest is not 0, one from further ahead than
+ * the clocks of two machines may differ does not count: how old it is cannot be known. */
+void store_set_times(struct store *s, size_t statement, const unsigned char key[STORE_KEY],
+		     int64_t oldest, int64_t now);
+
 /* The checksum of an answer, which depends on the key as well. */
 int64_t store_sum(const unsigned char key[STORE_KEY], const void *response, size_t n);
 

@@ -55,6 +55,15 @@ make_answer() {
 	chmod +x answer
 }
 
+# Change times in a.db, as SQL says it.
+set_ahead() {
+	python3 - "$1" <<-'EOT'
+		import sqlite3, sys
+		with sqlite3.connect("a.db") as file:
+		    file.execute(sys.argv[1])
+	EOT
+}
+
 answers_fit() {
 	holds "${1-out}" '.error == null and
 		.response.body.choices[0].message.content == "to " + .body.messages[-1].content'
@@ -197,6 +206,21 @@ answers_fit() {
 	[ "$(lbcache --stats a.db | jq .answers)" -eq 3 ]
 	# Of those that were replaced nothing is left.
 	[ "$(python3 -c 'import sqlite3; print(sqlite3.connect("a.db").execute("SELECT count(*) FROM responses").fetchone()[0])')" -eq 3 ]
+}
+
+@test "an answer from before the clock was set back by a day: with -e it does not count" {
+	mock
+	requests 3 >in
+	call lbcache a.db lbcall <in
+	set_ahead 'UPDATE answers SET stored = stored + 86400000'
+	call lbcache a.db lbcall <in
+	[ "$(marks out)" = "3 hit" ]
+	call lbcache -e 1h a.db lbcall <in
+	status_is 0
+	[ "$(calls)" -eq 6 ]
+	[ "$(marks out)" = "3 stored" ]
+	call lbcache -e 1h a.db lbcall <in
+	[ "$(marks out)" = "3 hit" ]
 }
 
 @test "--refresh asks anew, once for each question" {
@@ -481,6 +505,31 @@ until_locked_out() {
 	[ "$(marks out)" = "10 stored" ]
 	call lbcache a.db <in
 	[ "$(marks out)" = "10 hit" ]
+}
+
+@test "pipe form: a claim from before the clock was set back by a day is waited for by nobody" {
+	make_answer
+	requests 3 >in
+	lbcache a.db <in >/dev/null
+	# Not forgotten when the file is opened, but met by one that has it open.
+	mkfifo slow
+	timeout 60 lbcache a.db ./answer <slow >out 3>&- 8>&- &
+	local waiting=$!
+	exec 9>slow
+	head -n 1 in >&9
+	until_true has_lines 1 out
+	set_ahead 'UPDATE claims SET since = since + 86400000'
+	tail -n 2 in >&9
+	exec 9>&-
+	wait "$waiting"
+	[ "$(marks out)" = "3 stored" ]
+	# And forgotten when it is.
+	requests 6 >in
+	lbcache a.db <in >/dev/null
+	set_ahead 'UPDATE claims SET since = since + 86400000'
+	call lbcache a.db ./answer <in
+	status_is 0
+	[ "$(marks out)" = "3 hit 3 stored" ]
 }
 
 @test "pipe form: a failure gives the question back" {

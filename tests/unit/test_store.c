@@ -36,6 +36,10 @@ static void test_answers(void)
 	finds(s, 1, 0, 1000, "{\"a\":1.0}", "it is found, byte for byte");
 	finds(s, 1, 1000, 5000, "{\"a\":1.0}", "...if answers from its time on count");
 	finds(s, 1, 1001, 5000, NULL, "...and not if only later ones do");
+	finds(s, 1, 1, 1000 - STORE_AHEAD, "{\"a\":1.0}", "...a clock that is a minute behind");
+	finds(s, 1, 1, 999 - STORE_AHEAD, NULL,
+	      "...but how old one from further ahead is, nobody knows");
+	finds(s, 1, 0, -HOUR, "{\"a\":1.0}", "...and where that does not matter, it counts");
 	finds(s, 2, 0, 1000, NULL, "another key is not");
 	tap_int(put(s, 1, "{\"a\":2}", 2000), 0, "another answer to the same question");
 	finds(s, 1, 0, 2000, "{\"a\":2}", "takes its place");

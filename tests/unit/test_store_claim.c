@@ -129,6 +129,45 @@ static void test_halves(void)
 	store_close(s);
 }
 
+/* Claims from before the clock was set back by a day: who waits shall not wait for a day. */
+static void test_clock_set_back(void)
+{
+	struct store_options half = {.path = FILE_NAME, .half = true};
+	const int64_t now = 100 * HOUR, ahead = now + 24 * HOUR;
+	struct store_stats stats = {0};
+	int gate;
+
+	remove_all();
+	struct store *s = open_store(&usual, now);
+	tap_int(claim(s, 1, ahead), 1, "a claim from before the clock was set back");
+	tap_int(claim(s, 1, now), 0, "...holds as long as the process lives");
+	store_close(s);
+
+	remove_all();
+	s = open_store(&half, now);
+	claim(s, 2, ahead);
+	tap_int(store_is_settled(s, key_of(2), 0, now), 1, "a half's, with no other half: no more");
+	tap_int(claim(s, 2, now), 1, "...and is made again");
+	claim(s, 3, now + STORE_CLAIM_GRACE - 1);
+	tap_int(claim(s, 3, now), 0, "a step back of a second does not end it");
+	claim(s, 4, ahead);
+	store_stats(s, &stats);
+	tap_int(stats.claims, 3, "three claims");
+	store_close(open_store(&usual, now));
+	store_stats(s, &stats);
+	tap_int(stats.claims, 2, "...of which opening forgets the one from ahead");
+
+	pid_t right = start_child(&half, 0, now, &gate);
+	const int64_t later = now + 1000; /* what was seen of the halves is no longer believed */
+	claim(s, 5, later + STORE_CLAIM_TIME - 1);
+	tap_int(claim(s, 5, later), 0, "with the other half there, it holds for ten minutes");
+	claim(s, 6, ahead);
+	tap_int(claim(s, 6, later), 1, "...and not for a day");
+	kill(right, SIGKILL);
+	end_child(right, gate);
+	store_close(s);
+}
+
 int main(void)
 {
 	const char *parent = getenv("TMPDIR");
@@ -139,6 +178,7 @@ int main(void)
 		abort();
 	test_claims();
 	test_halves();
+	test_clock_set_back();
 	remove_all();
 	if (chdir("/") < 0 || rmdir(path.data) < 0)
 		tap_ok(false, "nothing is left behind: %s", strerror(errno));
