@@ -150,6 +150,7 @@ static enum quota_answer book(struct quota *q, int64_t now, struct quota_ticket 
 			      int64_t *at)
 {
 	int64_t latest = now + QUOTA_AHEAD, go = quota_opens(q, now);
+	const struct bucket_share *tokens = NULL;
 	size_t count = 0;
 
 	ticket->at = 0;
@@ -157,7 +158,11 @@ static enum quota_answer book(struct quota *q, int64_t now, struct quota_ticket 
 		struct bucket_share *share = &q->last[count];
 		share->bucket = &q->page->lanes[kind].bucket;
 		share->units = kind == QUOTA_TOKENS ? ticket->tokens : 1;
-		count += quota_limit(q, kind, &share->limit);
+		if (!quota_limit(q, kind, &share->limit))
+			continue;
+		if (kind == QUOTA_TOKENS && ticket->tokens > 0)
+			tokens = share;
+		count++;
 	}
 	q->last_count = count;
 	q->last_order = -1;
@@ -168,10 +173,22 @@ static enum quota_answer book(struct quota *q, int64_t now, struct quota_ticket 
 	*at = go > latest ? least(go - QUOTA_AHEAD, latest) : now + PROBE_PAUSE;
 	if (go > latest || (count == 0 && !may_probe(q, now, go)))
 		return QUOTA_LATER;
+	ticket->full_at = tokens != NULL ? tokens->after : 0;
 	ticket->at = *at = go;
 	ticket->order = q->last_order = atomic_fetch_add(&q->page->requests, 1);
 	ticket->before = atomic_fetch_add(&q->page->tokens, ticket->tokens);
 	return QUOTA_GO;
+}
+
+/* Are there tokens enough for so many not to be waited for, and more than half of a burst? */
+static bool has_plenty(const struct quota *q, int64_t tokens, int64_t now)
+{
+	struct bucket_limit limit;
+
+	if (tokens == 0 || !quota_limit(q, QUOTA_TOKENS, &limit))
+		return false;
+	int64_t left = bucket_left(&q->page->lanes[QUOTA_TOKENS].bucket, &limit, now);
+	return left > limit.burst / 2 && left >= least(tokens, limit.burst);
 }
 
 enum quota_answer quota_reserve(struct quota *q, const struct quota_need *need, int64_t now,
@@ -182,7 +199,12 @@ enum quota_answer quota_reserve(struct quota *q, const struct quota_need *need, 
 		ticket->model = hash_name(need->model);
 		ticket->tokens = estimate_tokens(q, need, ticket->model);
 	}
-	return book(q, now, ticket, at);
+	int64_t opens = quota_opens(q, now);
+	bool plenty = has_plenty(q, ticket->tokens, opens);
+	enum quota_answer answer = book(q, now, ticket, at);
+	if (plenty && answer == QUOTA_GO)
+		atomic_store(&q->page->plenty_at, opens);
+	return answer;
 }
 
 /* Has nobody got a place after this one? */
@@ -216,6 +238,28 @@ static void give_back_totals(struct quota *q, const struct quota_ticket *ticket)
 		atomic_compare_exchange_strong(&q->page->tokens, &tokens, ticket->before);
 }
 
+/*
+ * What was taken comes in again with time, whether it was used or not. Where requests wait for that
+ * it goes to them, and what was not used is still there to be given back. But where nobody waits
+ * the bucket fills up: had less been taken, it would have been full earlier and the rest have run
+ * over. So of what came in before the last request that found plenty, nothing is given back. Tokens
+ * come in in the order in which they were taken, these ones as the last before full_at.
+ */
+void quota_return_tokens(struct quota *q, const struct quota_ticket *ticket, int64_t units,
+			 int64_t now)
+{
+	int64_t plenty = atomic_load(&q->page->plenty_at), most = 0;
+	struct bucket_limit limit;
+
+	if (!quota_limit(q, QUOTA_TOKENS, &limit))
+		return;
+	if (plenty < 0 || plenty > now + QUOTA_AHEAD) /* the clock was set back */
+		plenty = 0;
+	if (ticket->full_at > plenty)
+		most = bucket_refill(&limit, ticket->full_at - plenty);
+	bucket_give_back(&q->page->lanes[QUOTA_TOKENS].bucket, &limit, least(units, most), now);
+}
+
 void quota_give_back(struct quota *q, const struct quota_ticket *ticket, int64_t now)
 {
 	struct bucket_limit limit;
@@ -227,10 +271,10 @@ void quota_give_back(struct quota *q, const struct quota_ticket *ticket, int64_t
 		q->last_order = -1;
 		return;
 	}
+	quota_return_tokens(q, ticket, ticket->tokens, now);
 	for (enum quota_kind kind = 0; kind < QUOTA_KINDS; kind++)
-		if (quota_limit(q, kind, &limit))
-			bucket_give_back(&q->page->lanes[kind].bucket, &limit,
-					 kind == QUOTA_TOKENS ? ticket->tokens : 1, now);
+		if (kind != QUOTA_TOKENS && quota_limit(q, kind, &limit))
+			bucket_give_back(&q->page->lanes[kind].bucket, &limit, 1, now);
 }
 
 /* The members of a ticket, in JSON as in memory but for their units. All are below 2^53, so that
@@ -247,9 +291,11 @@ static const struct field {
     {"input", offsetof(struct quota_ticket, input), 1},
     {"capped", offsetof(struct quota_ticket, capped), 1},
     {"model", offsetof(struct quota_ticket, model), 1},
+    {"full_at", offsetof(struct quota_ticket, full_at), 1000},
 };
 
 #define FIELDS     (sizeof fields / sizeof *fields)
+#define FIELDS_OLD (FIELDS - 1) /* of a ticket by a version that does not know full_at */
 #define FIELD_MOST (INT64_C(1) << 53)
 
 void quota_write_ticket(struct buf *out, const struct quota_ticket *ticket)
@@ -274,8 +320,11 @@ int quota_read_ticket(struct json_span value, int64_t now, struct quota_ticket *
 		members[i] =
 		    (struct json_member){fields[i].name, strlen(fields[i].name), {NULL, 0}};
 	json_find(value, members, FIELDS);
+	*ticket = (struct quota_ticket){.full_at = INT64_MAX};
 	for (size_t i = 0; i < FIELDS; i++) {
 		int64_t number;
+		if (i >= FIELDS_OLD && members[i].value.at == NULL)
+			break;
 		if (json_integer(members[i].value, &number) < 0 || number < 0 ||
 		    number > FIELD_MOST || number > INT64_MAX / fields[i].unit)
 			return -1;

@@ -68,6 +68,10 @@ struct quota_ticket {
 	int64_t input;  /* estimate of the prompt, uncorrected */
 	int64_t capped; /* 1 if the request sets a cap on its answer */
 	int64_t model;  /* hash of its name */
+
+	/* When all tokens taken up to and with these will have come in again; 0 if none were taken,
+	 * INT64_MAX if that is not known. */
+	int64_t full_at;
 };
 
 enum quota_answer {
@@ -101,9 +105,10 @@ void quota_give_back(struct quota *q, const struct quota_ticket *ticket, int64_t
 
 /*
  * The request has become this result. Tokens not used are given back, all of the place if the
- * request surely never reached the provider. A 429 that will pass holds the whole lane until the
- * time it names (Retry-After, or in the body), or until what is used up is full again, or for a
- * second; for an hour at most.
+ * request surely never reached the provider; but no tokens that have come in again meanwhile, while
+ * nobody waited for any. A 429 that will pass holds the whole lane until the time it names
+ * (Retry-After, or in the body), or until what is used up is full again, or for a second; for an
+ * hour at most.
  */
 void quota_settle(struct quota *q, const struct quota_ticket *ticket, const struct record *r,
 		  int64_t now);

@@ -104,15 +104,12 @@ static void settle_tokens(struct quota *q, const struct quota_ticket *t, const s
 			  int64_t now)
 {
 	struct provider_usage usage;
-	struct bucket_limit limit;
 
 	if (t->model == 0 || !provider_usage(o->body, &usage))
 		return;
 	int64_t input = clamp(usage.input, 0, QUOTA_MOST);
 	int64_t output = clamp(usage.output, 0, QUOTA_MOST);
-	if (quota_limit(q, QUOTA_TOKENS, &limit))
-		bucket_give_back(&q->page->lanes[QUOTA_TOKENS].bucket, &limit,
-				 t->tokens - input - output, now);
+	quota_return_tokens(q, t, t->tokens - input - output, now);
 	struct quota_model *m = quota_model(q, t->model, true);
 	if (m == NULL)
 		return;

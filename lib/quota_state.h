@@ -38,6 +38,10 @@ struct quota_page {
 	_Atomic int64_t tokens;
 	struct quota_lane lanes[QUOTA_KINDS];
 	struct quota_model models[QUOTA_MODELS];
+
+	/* When a request last found more than half of a burst of tokens, and had not waited for it.
+	 * Versions that do not know this leave it alone. */
+	_Atomic int64_t plenty_at;
 };
 
 _Static_assert(sizeof(struct quota_page) <= QUOTA_PAGE, "the state is one page");
@@ -55,6 +59,10 @@ struct quota {
 
 /* The limit of a kind that is in force. Returns whether there is one. */
 bool quota_limit(const struct quota *q, enum quota_kind kind, struct bucket_limit *limit);
+
+/* Give back so many of a ticket's tokens, or charge (units negative) for more. */
+void quota_return_tokens(struct quota *q, const struct quota_ticket *ticket, int64_t units,
+			 int64_t now);
 
 /* The place of a model in the page; NULL if it has none and cannot or (make false) shall not get
  * one. */

@@ -183,6 +183,53 @@ static void test_pitfalls(void)
 	unlink(path);
 }
 
+/* What has come in again meanwhile is not there to be given back. */
+static void test_refilled(void)
+{
+	/* A slow call with a small answer, a pause, and at the time `burst` as much as there is. */
+	static const struct {
+		int64_t burst, now, then; /* with one that waits, a minute's and what came in */
+	} cases[] = {
+	    {10 * SEC, 46, 29},
+	    {20 * SEC, 56, 9},
+	    {25 * SEC, 60, 0},
+	    {300 * SEC, 60, 0},
+	};
+	struct quota_ticket ticket, waits;
+	struct quota *q;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		q = LANE(.tokens = 60000);
+		int64_t burst = cases[i].burst, end = burst < 26 * SEC ? 26 * SEC : burst + SEC;
+		ask(q, 0, 24000, 0, &ticket);
+		tap_int(ask_all(q, 1000, burst), cases[i].now, "a minute's tokens at %d s",
+			(int)(burst / SEC));
+		answer(q, &ticket, end, 10, 90, "");
+		tap_int(ask_all(q, 1000, end), cases[i].then,
+			"...and when the slow one ends, no more than came in since");
+		quota_close(q);
+
+		q = LANE(.tokens = 60000);
+		ask(q, 0, 24000, 0, &ticket);
+		ask_all(q, 1000, burst);
+		settle(q, &ticket, end, "null", "{\"code\":\"connect_failed\"}", "");
+		tap_ok(ask_all(q, 1000, end) <= cases[i].then, "...nor when it never went");
+		quota_close(q);
+	}
+
+	q = LANE(.tokens = 60000);
+	tap_int(ask_all(q, 1000, 0), 60, "a lane in which requests wait for tokens");
+	ask(q, 0, 20000, 0, &ticket);
+	for (int64_t now = 20 * SEC; now < 100 * SEC; now += SEC)
+		ask(q, 0, 1000, now, NULL);
+	tap_int(ask(q, 0, 1000, 100 * SEC, &waits), 102 * SEC, "...also 80 s later");
+	quota_give_back(q, &waits, START + 100 * SEC);
+	answer(q, &ticket, 100 * SEC, 0, 2000, "");
+	tap_int(ask_all(q, 1000, 100 * SEC), 17,
+		"what a slow call did not use is there all the same");
+	quota_close(q);
+}
+
 static void test_not_sent(void)
 {
 	static const struct {
@@ -599,13 +646,18 @@ static void test_adaptive(void)
 
 static void test_tickets(void)
 {
-	struct quota_ticket ticket = {START, 1, 2, 3, 4, 1, INT64_C(1) << 52}, back;
+	struct quota_ticket ticket = {START, 1, 2, 3, 4, 1, INT64_C(1) << 52, START + MINUTE}, back;
 	struct buf text = {0};
 
 	quota_write_ticket(&text, &ticket);
 	struct json_span span = {text.data, text.length};
 	tap_int(quota_read_ticket(span, START, &back), 0, "a ticket can be written and read");
 	tap_ok(memcmp(&ticket, &back, sizeof back) == 0, "and stays the same");
+	span = JSON_LITERAL("{\"at\":1,\"order\":1,\"before\":2,\"tokens\":3,\"input\":4,"
+			    "\"capped\":1,\"model\":1}");
+	tap_int(quota_read_ticket(span, START, &back), 0,
+		"one of another version, without full_at");
+	tap_ok(back.full_at == INT64_MAX, "...is one of which that is not known");
 	static const char *const bad[] = {
 	    "null",
 	    "{}",
@@ -802,6 +854,7 @@ int main(void)
 		return 1;
 	test_limits();
 	test_pitfalls();
+	test_refilled();
 	test_not_sent();
 	test_moves();
 	test_estimates();
