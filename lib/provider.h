@@ -38,8 +38,8 @@ struct json_span provider_header(const char *headers, size_t length, const char 
 /*
  * A duration as providers spell it: Go ("6m0s", "12ms", "1h16m0.667s"), seconds ("57.238s", "20"),
  * or a date (RFC 3339, or an HTTP date of RFC 9110 in any of its three forms). Returns 0 and
- * nanoseconds from wall on, 0 for a date that has passed; or -1 for anything else, a negative
- * number too.
+ * nanoseconds from wall on, 0 for a date that has passed, INT64_MAX for 292 years and more; or -1
+ * for anything else, a negative number too.
  */
 int provider_duration(const char *text, size_t length, int64_t wall, int64_t *nanoseconds);
 

@@ -59,7 +59,21 @@ static int64_t take_fraction(struct text *t)
 	return billionths;
 }
 
-/* A decimal number without sign. Returns 0; or -1 if there is none or it is too large. */
+/* What is too long for nanoseconds to tell is as long as they can: whoever waits has a limit of his
+ * own. */
+static int64_t add(int64_t a, int64_t b)
+{
+	int64_t sum;
+	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+static int64_t multiply(int64_t a, int64_t b)
+{
+	int64_t product;
+	return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
+/* A decimal number without sign. Returns 0, or -1 if there is none. */
 static int take_decimal(struct text *t, int64_t *whole, int64_t *billionths)
 {
 	const char *start = t->p;
@@ -67,9 +81,7 @@ static int take_decimal(struct text *t, int64_t *whole, int64_t *billionths)
 	*whole = 0;
 	*billionths = 0;
 	for (; is_digit(t); t->p++)
-		if (__builtin_mul_overflow(*whole, 10, whole) ||
-		    __builtin_add_overflow(*whole, *t->p - '0', whole))
-			return -1;
+		*whole = add(multiply(*whole, 10), *t->p - '0');
 	bool any = t->p > start;
 	if (take_char(t, '.')) {
 		any = any || is_digit(t);
@@ -114,10 +126,7 @@ static int parse_span(struct text t, int64_t *nanoseconds)
 		 * most 3600 or 1e6. */
 		int64_t part = unit >= CLOCK_SEC ? billionths * (unit / CLOCK_SEC)
 						 : billionths * unit / CLOCK_SEC;
-		if (__builtin_mul_overflow(whole, unit, &whole) ||
-		    __builtin_add_overflow(whole, part, &whole) ||
-		    __builtin_add_overflow(total, whole, &total))
-			return -1;
+		total = add(total, add(multiply(whole, unit), part));
 		first = false;
 	} while (t.p < t.end);
 	*nanoseconds = total;
@@ -262,8 +271,12 @@ int provider_duration(const char *text, size_t length, int64_t wall, int64_t *na
 	int64_t then = date_seconds(&d, &ok) - offset;
 	/* Compared in seconds first: a year like 9999 does not fit in nanoseconds. */
 	int64_t seconds = then - wall / CLOCK_SEC;
-	if (!ok || seconds > INT64_MAX / CLOCK_SEC - 1)
+	if (!ok)
 		return -1;
+	if (seconds > INT64_MAX / CLOCK_SEC - 1) {
+		*nanoseconds = INT64_MAX;
+		return 0;
+	}
 	int64_t left = seconds < 0 ? 0 : seconds * CLOCK_SEC + d.nanosecond - wall % CLOCK_SEC;
 	*nanoseconds = left < 0 ? 0 : left;
 	return 0;
