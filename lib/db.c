@@ -22,7 +22,9 @@ int db_fail(struct db *db, int code)
 			 (int)(DB_PATIENCE / CLOCK_SEC));
 		break;
 	default:
-		buf_adds(&db->problem, sqlite3_errmsg(db->handle));
+		buf_adds(&db->problem, code == SQLITE_READONLY_DIRECTORY
+					   ? "SQLite can make no files in the folder it is in"
+					   : sqlite3_errmsg(db->handle));
 		if (error != 0 &&
 		    ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN))
 			buf_addf(&db->problem, ": %s", strerror(error));

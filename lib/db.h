@@ -30,7 +30,9 @@ struct db_options {
 	const char *upgrade;    /* ...or the tables of the version before; NULL: it is refused */
 	const char *const *sql; /* the statements that will be run, by number */
 	size_t count;
-	bool read_only; /* write nothing, not even a new file */
+	/* Write nothing, not even a new file. Where SQLite cannot make its files beside it, and
+	 * there are none, it is read as one that nobody changes meanwhile. */
+	bool read_only;
 	bool must_exist;
 	bool
 	    durable; /* what is committed is on the disk (synchronous FULL). If not, a power cut may

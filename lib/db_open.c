@@ -76,6 +76,63 @@ static bool check_companions(const struct db_options *o, struct buf *problem)
 	return good;
 }
 
+/* The size of a file beside it, -1 if there is none. */
+static int64_t size_beside(const struct db_options *o, const char *suffix)
+{
+	struct buf path = {0};
+	struct stat info;
+
+	buf_addf(&path, "%s%s", o->path, suffix);
+	int64_t size = stat(buf_string(&path), &info) == 0 ? info.st_size : -1;
+	buf_free(&path);
+	return size;
+}
+
+/*
+ * Is it to be read as a file that does not change? SQLite reads any other only if its files are
+ * beside it or can be made there. Where they are not and we may not write to the folder, nobody is
+ * writing: the file is no other user's, and no process of ours could either.
+ */
+static bool is_frozen(const struct db_options *o)
+{
+	const char *slash = strrchr(o->path, '/');
+	struct buf folder = {0};
+
+	if (slash != NULL)
+		buf_add(&folder, o->path, (size_t)(slash + 1 - o->path));
+	buf_addc(&folder, '.');
+	bool frozen = o->read_only && access(buf_string(&folder), W_OK) < 0 &&
+		      size_beside(o, "-shm") < 0 && size_beside(o, "-wal") <= 0;
+	buf_free(&folder);
+	return frozen;
+}
+
+/* Open it. Names such as ":memory:" mean something else to SQLite, as do some characters in a URI.
+ */
+static int open_handle(struct db *db, const struct db_options *o)
+{
+	int flags = o->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+	bool frozen = is_frozen(o);
+	struct buf name = {0};
+
+	if (frozen)
+		buf_adds(&name, o->path[0] == '/' ? "file://" : "file:");
+	if (o->path[0] != '/')
+		buf_adds(&name, "./");
+	for (const char *p = o->path; *p != '\0'; p++) {
+		if (frozen && strchr("%?#", *p) != NULL)
+			buf_addf(&name, "%%%02x", (unsigned)*p);
+		else
+			buf_addc(&name, *p);
+	}
+	if (frozen)
+		buf_adds(&name, "?immutable=1");
+	int code = sqlite3_open_v2(buf_string(&name), &db->handle,
+				   frozen ? flags | SQLITE_OPEN_URI : flags, NULL);
+	buf_free(&name);
+	return code;
+}
+
 /* Called when a lock is held elsewhere, for the count-th time: 0 gives up. */
 static int wait_for_lock(void *context, int count)
 {
@@ -205,8 +262,6 @@ static int prepare_all(struct db *db, const struct db_options *o)
 struct db *db_open(const struct db_options *o, struct buf *problem)
 {
 	struct db *db;
-	struct buf name = {0};
-	int flags = o->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 
 	if (!check_file(o, problem) || !check_companions(o, problem))
 		return NULL;
@@ -215,10 +270,7 @@ struct db *db_open(const struct db_options *o, struct buf *problem)
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	db = mem_zero(1, sizeof *db);
 	db->path = mem_copy(o->path, strlen(o->path));
-	/* Names such as ":memory:" mean something else to SQLite. */
-	buf_addf(&name, "%s%s", o->path[0] == '/' ? "" : "./", o->path);
-	int code = sqlite3_open_v2(buf_string(&name), &db->handle, flags, NULL);
-	buf_free(&name);
+	int code = open_handle(db, o);
 	if (code == SQLITE_OK) {
 		sqlite3_extended_result_codes(db->handle, 1);
 		sqlite3_busy_handler(db->handle, wait_for_lock, db);

@@ -204,6 +204,57 @@ static void test_refusals(void)
 	tap_int(unlink(":memory:"), 0, "a name that SQLite would give a meaning to is a file's");
 }
 
+/* Read the file in a folder that this process may not write to, and try to write. Returns a status.
+ */
+static int use_frozen(struct db_options o, const char *folder)
+{
+	struct buf problem = {0};
+	struct stat info;
+
+	if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+		return 1;
+	if (stat(folder, &info) < 0) /* SQLite goes there from the root */
+		return 77;
+	o.read_only = true;
+	struct db *db = db_open(&o, &problem);
+	if (db == NULL || number(db, COUNT) != 1)
+		return 2;
+	o.read_only = false;
+	if (db_open(&o, &problem) != NULL)
+		return 3;
+	return strstr(buf_string(&problem), "folder it is in") != NULL ? 0 : 4;
+}
+
+/* SQLite wants to make files beside the one that it reads; and it is given an URI, in which some
+ * characters mean something else. */
+static void test_frozen(void)
+{
+	struct db_options o = usual;
+	struct stat info;
+	char folder[4096];
+	int status = -1;
+
+	o.path = "fixed/a b?c#d%41.db";
+	tap_int(chmod(".", 0755) | mkdir("fixed", 0755), 0, "a folder");
+	struct db *db = open_or_die(&o);
+	add(db, 1, "one");
+	db_close(db);
+	tap_int(geteuid() == 0 ? chown(o.path, 65534, 65534) : chmod("fixed", 0555), 0,
+		"...that is not to be written to");
+	if (getcwd(folder, sizeof folder) == NULL)
+		abort();
+	fflush(stdout);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(use_frozen(o, folder));
+	waitpid(child, &status, 0);
+	tap_ok(status == 0 || WEXITSTATUS(status) == 77,
+	       "a file in it can be read, and who would write is told of it (%d)", status);
+	tap_int(stat("fixed/a b?c#d%41.db-shm", &info), -1, "nothing is made beside it");
+	tap_int(chmod("fixed", 0755) | unlink(o.path) | rmdir("fixed"), 0,
+		"...nor elsewhere in it");
+}
+
 /* A file that is not whole is never used as if it were, nor made anew. */
 static void test_damage(void)
 {
@@ -343,6 +394,7 @@ int main(void)
 	test_new();
 	test_statements();
 	test_refusals();
+	test_frozen();
 	test_damage();
 	test_processes();
 	test_locks();
