@@ -18,8 +18,8 @@ static bool was_unsent(const struct record *r)
 {
 	struct json_span code = json_get(r->error, "code");
 
-	/* What is cancelled on its way has the time that it took. */
-	if (json_equals(code, "cancelled"))
+	/* What may have been sent has the time that it took. */
+	if (json_equals(code, "cancelled") || json_equals(code, "command_died"))
 		return !json_is_set(record_lb(r, "ms"));
 	for (size_t i = 0; i < sizeof unsent / sizeof *unsent; i++)
 		if (json_equals(code, unsent[i]))

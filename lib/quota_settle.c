@@ -76,8 +76,8 @@ static bool was_not_sent(const struct outcome *o)
 	if (json_is_set(o->record->response))
 		return false;
 	code = json_get(o->record->error, "code");
-	/* lbcall says how long it took if it had begun. */
-	if (json_equals(code, "cancelled"))
+	/* What may have been sent has the time that it took. */
+	if (json_equals(code, "cancelled") || json_equals(code, "command_died"))
 		return o->ms.at == NULL;
 	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
 		if (json_equals(code, codes[i]))

@@ -52,9 +52,7 @@ void stage_lost(struct stage *s, struct stage_flight *flight)
 			    flight->request.length};
 
 	record_parse(&request, &line, false);
-	r = request;
-	if (cancelled)
-		set_time(&timed, &request, flight->since, &r);
+	set_time(&timed, &request, flight->since, &r);
 	if (json_type(r.text) != JSON_OBJECT)
 		record_fail(&text, &r, "not_a_request",
 			    "no object: it cannot carry the custom_id that a command's answer is "
