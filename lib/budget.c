@@ -244,18 +244,30 @@ static void size_groups(struct budget *b)
 		b->kept_most /= 2;
 }
 
+/* The ledger cannot be written: what is in flight is paid for and comes out, but no more is sent.
+ */
+static void refuse_group(struct budget *b, struct stage *s)
+{
+	if (b->kept_count > 0)
+		stage_stop(s);
+	for (size_t i = 0; i < b->kept_count; i++)
+		b->kept[i].answer = LEDGER_NEVER;
+}
+
 void budget_write_group(struct budget *b, struct stage *s)
 {
 	if (b->writing || (b->kept_count == 0 && b->entry_count == 0))
 		return;
 	if (b->kept_count > 0)
 		size_groups(b);
-	if (store(b, stage_stopping(s)) < 0) {
-		msg_warn("%s", ledger_problem(b->options.ledger));
+	if (!b->broken && store(b, stage_stopping(s)) < 0) {
+		msg_warn("%s; no request is sent any more, and results are not booked",
+			 ledger_problem(b->options.ledger));
 		b->broken = true;
-		stage_fatal(s, STATUS_SYSTEM);
-		return;
+		stage_raise(s, STATUS_SYSTEM);
 	}
+	if (b->broken)
+		refuse_group(b, s);
 	budget_drop_entries(b, b->entry_count);
 	b->writing = true;
 	send_group(b, s);
@@ -311,6 +323,11 @@ int budget_end(struct budget *b)
 
 	if (result < 0 && !b->broken)
 		msg_warn("%s", ledger_problem(b->options.ledger));
+	if (b->retried > 0)
+		msg_warn("%" PRIu64
+			 " answers took several attempts, and what each of these cost is "
+			 "not known here: put lbretry in front of lbcost",
+			 b->retried);
 	if (result == 0 && b->doubtful > 0 && b->options.shared)
 		msg_warn("%" PRIu64 " requests may have been billed, and it is not known for how "
 			 "much: what is reserved for them counts as spent until --forgive",

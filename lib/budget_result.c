@@ -93,6 +93,16 @@ void budget_note_cost(struct budget *b, const struct budget_entry *e)
 	buf_free(&text);
 }
 
+/* Was it asked for several times, since it was reserved for once? What lbbatch asks again has not
+ * been done before. */
+static bool took_retries(const struct record *r)
+{
+	int64_t attempts;
+
+	return json_integer(record_lb(r, "attempts"), &attempts) == 0 && attempts > 1 &&
+	       !json_is_set(record_lb(r, "batch"));
+}
+
 void budget_result(struct budget *b, struct stage *s, const struct pricing *p,
 		   const struct record *r, const struct stage_flight *flight, const char *name)
 {
@@ -112,8 +122,9 @@ void budget_result(struct budget *b, struct stage *s, const struct pricing *p,
 		e.outcome = LEDGER_DOUBTFUL;
 	else
 		e.outcome = LEDGER_FREE;
-	if (!e.reserved && e.outcome != LEDGER_SPENT)
+	if (b->broken || (!e.reserved && e.outcome != LEDGER_SPENT))
 		return;
+	b->retried += e.reserved && p->kind == PRICING_PRICED && took_retries(r);
 	bool deferred = p->kind == PRICING_DEFERRED && b->options.command != NULL;
 	if (deferred)
 		e.key = budget_key(b, r);

@@ -56,6 +56,7 @@ struct budget {
 	bool excess_told;
 	bool alert_due;
 	pid_t alert_pid;
+	uint64_t retried;  /* requests whose other attempts nobody books */
 	uint64_t doubtful; /* reservations that stay, since the request may have been billed */
 	uint64_t deferred; /* ...since its answer is still to come */
 	uint64_t command;  /* hash of the command and the directory */

@@ -208,5 +208,6 @@ each_call_fails() {
 	[ "$(grep -c '^lbcost: disk/a.db: ' err)" -eq 1 ]
 	[ "$(lines asked)" -gt 100 ]
 	[ "$(lines asked)" -lt 3000 ]
+	[ "$(grep -c '"status_code":200' out)" -eq "$(lines asked)" ]
 	is_accounted
 }

@@ -606,6 +606,29 @@ one_first() {
 	status_is 0
 }
 
+@test "what the innermost command never read was not billed, with a tool between" {
+	requests 300 gpt-4o-mini 16000 >in
+	call lbcost -b 5 -l ledger lbthrottle -r 60k lbcall --bogus <in
+	status_is 2
+	[ "$(jq -r .custom_id out | sort -u | wc -l)" -eq 300 ]
+	holds out '.error.code == "command_died" and (.lb.ms == null)'
+	[ "$(in_ledger ledger 'SELECT count(*) FROM reservations')" -eq 0 ]
+	if grep 'may have been billed' err; then
+		return 1
+	fi
+	# One that read them may have sent them.
+	call lbcost -b 5 -l ledger lbthrottle -r 60k sh -c 'head -n 300 >/dev/null' <in
+	[ "$(in_ledger ledger 'SELECT count(*) FROM reservations')" -gt 0 ]
+	grep -q 'may have been billed' err
+}
+
+@test "attempts behind a reservation are told of" {
+	requests 3 >in
+	call lbcost -b 5 -l ledger sed -u 's/}$/,"lb":{"attempts":3},"response":{"status_code":200,"body":{"model":"gpt-4o-mini","usage":{"prompt_tokens":60,"completion_tokens":50}}},"error":null}/' <in
+	status_is 0
+	grep -q '^lbcost: 3 answers took several attempts, .* put lbretry in front of lbcost$' err
+}
+
 @test "a budget for a day, and one for a month" {
 	result a gpt-4o-mini '{"prompt_tokens":1000000,"completion_tokens":0}' >in
 	call lbcost -l ledger <in # $0.15, booked today
