@@ -27,21 +27,6 @@ static bool was_unsent(const struct record *r)
 	return false;
 }
 
-/* A result without a usage. */
-static enum pricing_kind judge(const struct record *r, struct json_span body)
-{
-	int64_t status;
-
-	if (json_integer(json_get(r->response, "status_code"), &status) < 0) {
-		if (json_equals(json_get(r->error, "code"), "batch_pending"))
-			return PRICING_DEFERRED;
-		return was_unsent(r) ? PRICING_FREE : PRICING_DOUBTFUL;
-	}
-	if (status >= 300 || json_is_set(json_get(body, "error")))
-		return PRICING_FREE;
-	return record_failed(r) ? PRICING_DOUBTFUL : PRICING_UNTOLD;
-}
-
 static bool is_stored(const struct record *r)
 {
 	return json_equals(record_lb(r, "cache"), "hit") || json_is_set(record_lb(r, "checkpoint"));
@@ -54,6 +39,31 @@ static struct json_span body_of(const struct record *r, struct json_span request
 		return r->body;
 	struct json_span body = json_get(request, "body");
 	return body.at != NULL ? body : json_get(request, "params");
+}
+
+/* Is a model named, in the answer or in its request? */
+static bool names_model(const struct record *r, struct json_span body, struct json_span request)
+{
+	return json_is_set(json_get(body, "model")) ||
+	       json_is_set(json_get(body, "modelVersion")) ||
+	       json_is_set(json_get(body_of(r, request), "model"));
+}
+
+/* A result without a usage. */
+static enum pricing_kind judge(const struct record *r, struct json_span body,
+			       struct json_span request)
+{
+	int64_t status;
+
+	if (json_integer(json_get(r->response, "status_code"), &status) < 0) {
+		if (json_equals(json_get(r->error, "code"), "batch_pending"))
+			return PRICING_DEFERRED;
+		return was_unsent(r) ? PRICING_FREE : PRICING_DOUBTFUL;
+	}
+	if (status >= 300 || json_is_set(json_get(body, "error")))
+		return PRICING_FREE;
+	return !record_failed(r) && names_model(r, body, request) ? PRICING_UNTOLD
+								  : PRICING_DOUBTFUL;
 }
 
 static const struct price_model *find_model(const struct price_table *t, const struct record *r,
@@ -100,7 +110,7 @@ void pricing_result(const struct price_table *t, const struct record *r, struct 
 		return;
 	}
 	if (!used) {
-		p->kind = judge(r, body);
+		p->kind = judge(r, body, request);
 		return;
 	}
 	p->kind = PRICING_UNPRICED;

@@ -30,8 +30,8 @@ struct pricing {
  * NULL to take what this record has of it; now is the time in seconds since 1970.
  *
  * Without a usage it was not billed if an answer with an error status came, or an error in place of
- * an answer, or if it failed before it was sent. In all other cases it may have been; if it was
- * answered, and has not failed, it is taken to be.
+ * an answer, or if it failed before it was sent. In all other cases it may have been; if it is
+ * the answer of a model that is named, and has not failed, it is taken to be.
  */
 void pricing_result(const struct price_table *t, const struct record *r, struct json_span request,
 		    int64_t now, struct pricing *p);

@@ -140,6 +140,8 @@ in_ledger() {
 		"$ok,\"error\":null,\"lb\":{\"cache\":\"hit\"}" \
 		"$ok,\"error\":null,\"lb\":{\"checkpoint\":{}}" \
 		"$ok,\"error\":null,\"lb\":{\"cost\":1}" >in
+	# Nor what names no model.
+	printf '{"custom_id":"b",%s,"error":null}\n' "$ok" >>in
 	call lbcost -l ledger <in
 	same in out
 	[ ! -s err ]
@@ -464,7 +466,6 @@ one_first() {
 	tail -n +2 in
 }
 
-# bats test_tags=valgrind
 @test "an answer that costs more than its request at most: it is said, and the budget holds from then on" {
 	requests 40 gpt-4o 1000 >in
 	# A request is about a cent at most; at the priority tier, which nobody asked for, its answer is two.
