@@ -45,6 +45,10 @@ struct quota_limits {
 struct quota *quota_open(const char *path, const struct quota_limits *limits, struct buf *problem);
 void quota_close(struct quota *q);
 
+/* Has the file been cut short since? Nothing is known of the lane then, and what was answered last
+ * means nothing. SIGBUS is caught for this. */
+bool quota_is_lost(const struct quota *q);
+
 /* Is any limit known or being looked for? Are tokens limited, or may they come to be? */
 bool quota_is_limited(const struct quota *q);
 bool quota_counts_tokens(const struct quota *q);

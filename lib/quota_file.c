@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,6 +21,40 @@
 static const char magic_text[] = "lbrate";
 
 enum { VERSION = 1, MAGIC_LENGTH = sizeof magic_text - 1 };
+
+/* The mapped page: of several, as tests have, the last. */
+static void *volatile mapped;
+
+/*
+ * Somebody has cut the file short, and touching the page would kill us with all that is in flight.
+ * One of zeros takes its place, without a magic. mmap is a plain system call, so it may be called
+ * here, though POSIX does not say so.
+ */
+static void on_bus_error(int signal_number, siginfo_t *info, void *unused)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+	int saved = errno;
+
+	(void)unused;
+	if ((uintptr_t)info->si_addr - (uintptr_t)mapped >= QUOTA_PAGE ||
+	    mmap(mapped, QUOTA_PAGE, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
+		signal(signal_number, SIG_DFL); /* it comes again */
+	errno = saved;
+}
+
+static void catch_bus_error(void *page)
+{
+	struct sigaction catch = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+
+	mapped = page;
+	sigemptyset(&catch.sa_mask);
+	sigaction(SIGBUS, &catch, NULL);
+}
+
+bool quota_is_lost(const struct quota *q)
+{
+	return q->mapped && atomic_load(&q->page->magic) == 0;
+}
 
 static uint64_t make_magic(void)
 {
@@ -134,6 +169,8 @@ struct quota *quota_open(const char *path, const struct quota_limits *limits, st
 
 	if (page == NULL)
 		return NULL;
+	if (path != NULL)
+		catch_bus_error(page);
 	enter(&page->burst, limits->burst);
 	enter(&page->lanes[QUOTA_REQUESTS].given, limits->requests);
 	enter(&page->lanes[QUOTA_TOKENS].given, limits->tokens);

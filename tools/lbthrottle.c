@@ -38,7 +38,7 @@ struct lbthrottle {
 	struct quota_ticket ticket;
 	int64_t opens; /* when it may go, or ask again: clock_now time, 0 for now */
 	bool dead;     /* the command: what follows fails, and need not wait for that */
-	bool warned;
+	bool warned, lost;
 	struct buf line, entry;
 };
 
@@ -138,7 +138,19 @@ static void look_again(struct lbthrottle *t, int64_t now)
 
 	if (t->ticket.at > 0)
 		quota_move(t->quota, now, &t->ticket, &at);
-	set_opens(t, at, now);
+	set_opens(t, quota_is_lost(t->quota) ? now : at, now);
+}
+
+/* Without the state nothing more can go. */
+static bool is_lost(struct lbthrottle *t, struct stage *s)
+{
+	if (!t->lost && quota_is_lost(t->quota)) {
+		t->lost = true;
+		msg_warn("%s: the state file was cut short while in use", t->file);
+		stage_raise(s, STATUS_SYSTEM);
+		stage_stop(s);
+	}
+	return t->lost;
 }
 
 static void fail_record(struct lbthrottle *t, struct stage *s, const struct record *r,
@@ -210,7 +222,9 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 		struct quota_need need = need_of(t, r);
 		answer = quota_reserve(t->quota, &need, now, &t->ticket, &at);
 	}
-	if (answer == QUOTA_NEVER) {
+	if (is_lost(t, s)) {
+		fail_record(t, s, r, sequence, "cancelled", "the state file cannot be used");
+	} else if (answer == QUOTA_NEVER) {
 		refuse_request(t, s, r, sequence);
 	} else if (answer == QUOTA_GO && at <= now) {
 		send_request(t, s, r, sequence, &t->ticket);
@@ -274,6 +288,7 @@ static void settle_line(struct lbthrottle *t, struct stage *s, const struct reco
 	}
 	if (quota_read_ticket(throttle, now, &ticket) == 0)
 		quota_settle(t->quota, &ticket, r, now);
+	is_lost(t, s);
 	take_ticket_off(t, r);
 	stage_emit(s, sequence, (struct json_span){t->line.data, t->line.length}, record_failed(r));
 }
@@ -299,7 +314,7 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 		now = clock_wall();
 		memcpy(&ticket, flight->note, sizeof ticket);
 		quota_settle(t->quota, &ticket, r, now);
-		if (t->waits)
+		if (!is_lost(t, s) && t->waits)
 			look_again(t, now);
 	}
 	stage_emit_record(s, sequence, r);

@@ -338,6 +338,36 @@ took() {
 	refused 'no regular file' fifo
 }
 
+@test "a state file that is cut short while in use: status 4, and every request comes out" {
+	cat >slow <<-'EOT'
+		#!/usr/bin/env python3
+		import json, os, sys
+		for n, line in enumerate(sys.stdin):
+		    if n == 2:
+		        os.truncate("state", 0)
+		    print(json.dumps(dict(json.loads(line), response={"status_code": 200, "body": {}})), flush=True)
+	EOT
+	chmod +x slow
+	requests 20 >in
+	call lbthrottle -r 60 --burst 3 -f state ./slow <in
+	status_is 4
+	[ "$(cat err)" = "lbthrottle: state: the state file was cut short while in use" ]
+	[ "$(jq -r '.error.code' out | sort | uniq -c | xargs)" = "17 cancelled 3 null" ]
+	[ "$(jq -r .custom_id out | sort -u | wc -l)" -eq 20 ]
+	# Where nobody settles, and one waits for its place.
+	mkfifo pipe
+	timeout 60 lbthrottle -r 1 -f new <pipe >out 2>err 3>&- &
+	local pid=$! status=0
+	{
+		cat in
+		until_true has_lines 1 out
+		: >new
+		wait "$pid" || status=$?
+	} >pipe
+	status_is 4
+	[ "$(jq -r '.error.code' out | sort | uniq -c | xargs)" = "19 cancelled 1 null" ]
+}
+
 @test "a file without limits lets all pass, and says so" {
 	requests 3 >in
 	call lbthrottle -f state <in

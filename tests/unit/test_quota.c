@@ -752,6 +752,28 @@ static bool is_same(const char *path, const char *want, size_t n)
 	return length == (ssize_t)n && memcmp(got, want, n) == 0;
 }
 
+/* Cut short while it is mapped, which would kill us. */
+static void test_file_cut(void)
+{
+	struct quota_ticket ticket;
+	struct quota *q = LANE(.requests = 60);
+
+	tap_ok(!quota_is_lost(q), "a lane without a file cannot be lost");
+	quota_close(q);
+	q = open_lane("cut", (struct quota_limits){.requests = 60, .tokens = 6000});
+	ask(q, 100, 100, 0, &ticket);
+	tap_ok(!quota_is_lost(q), "nor is one whose file is whole");
+	tap_int(truncate("cut", 0), 0, "the file is cut short");
+	ask(q, 100, 100, 0, NULL);
+	answer(q, &ticket, SEC, 100, 100, "");
+	quota_give_back(q, &ticket, START);
+	tap_ok(quota_is_lost(q), "then it is");
+	quota_close(q);
+	q = open_lane("cut", (struct quota_limits){.requests = 60});
+	tap_ok(q != NULL && !quota_is_lost(q), "and it can be opened, as a new one");
+	quota_close(q);
+}
+
 static void test_file_refused(void)
 {
 	char page[8192] = {0};
@@ -867,12 +889,13 @@ int main(void)
 	test_adaptive();
 	test_tickets();
 	test_file();
+	test_file_cut();
 	test_file_refused();
 	test_damaged();
 	test_race();
 	static const char *const files[] = {"state", "empty",   "zeros",   "short", "other",
 					    "torn",  "newer",   "longer",  "link",  "dangling",
-					    "fifo",  "foreign", "damaged", "race"};
+					    "fifo",  "foreign", "damaged", "race",  "cut"};
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		unlink(files[i]);
 	if (chdir("/") < 0 || rmdir(folder) < 0)
