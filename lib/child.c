@@ -1,4 +1,6 @@
 #include "child.h"
+#include "clock.h"
+#include "interrupt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -128,6 +130,32 @@ bool child_wait(struct child *c, int *status)
 	return true;
 }
 
+/* When SIGTERM is sent, in ms. */
+static const int terms[] = {250, 750};
+
+bool child_press(struct child *c, int most)
+{
+	if (c->pressed == 0) {
+		c->pressed = clock_now();
+		c->most = most;
+	}
+	int passed = (int)((clock_now() - c->pressed) / CLOCK_MS);
+	int limit = interrupt_time(c->most);
+	if (passed >= limit) {
+		kill(c->pid, SIGKILL);
+		return false;
+	}
+	/* All tools around it begin at once, and what time each has reaches it from the outermost
+	 * one: the order is given again until all must know. */
+	if (passed < terms[0]) {
+		interrupt_order(c->pid, limit);
+	} else if (c->terms < sizeof terms / sizeof *terms && passed >= terms[c->terms]) {
+		kill(c->pid, SIGTERM);
+		c->terms++;
+	}
+	return true;
+}
+
 void child_stop(struct child *c)
 {
 	const struct timespec pause = {0, 10 * 1000 * 1000};
@@ -137,14 +165,8 @@ void child_stop(struct child *c)
 	child_close_out(c);
 	if (c->pid <= 0)
 		return;
-	for (int i = 0; i < 100; i++) {
-		if (i % 50 == 0)
-			kill(c->pid, SIGTERM);
-		if (child_wait(c, &status))
-			return;
+	while (!child_wait(c, &status)) {
+		child_press(c, 1000);
 		nanosleep(&pause, NULL);
 	}
-	kill(c->pid, SIGKILL);
-	while (!child_wait(c, &status))
-		nanosleep(&pause, NULL);
 }

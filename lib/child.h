@@ -4,17 +4,21 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct child {
-	pid_t pid; /* 0 when none runs */
-	int in;    /* non-blocking, to its stdin; -1 when closed */
-	int out;   /* non-blocking, from its stdout; -1 when closed */
-	int back;  /* the other end of `in`, once that is closed; -1 if it cannot be had */
+	pid_t pid;       /* 0 when none runs */
+	int in;          /* non-blocking, to its stdin; -1 when closed */
+	int out;         /* non-blocking, from its stdout; -1 when closed */
+	int back;        /* the other end of `in`, once that is closed; -1 if it cannot be had */
+	int64_t pressed; /* clock_now time of the first child_press; 0 for none */
+	int most;        /* ...the time that it gave, ms */
+	unsigned terms;  /* ...and how often SIGTERM has been sent since */
 };
 
 /* One that does not run. */
-#define CHILD_NONE ((struct child){0, -1, -1, -1})
+#define CHILD_NONE ((struct child){0, -1, -1, -1, 0, 0, 0})
 
 /*
  * Start argv (looked up in PATH). pipe_size, if not 0, asks for a smaller or larger pipe to its
@@ -36,8 +40,17 @@ void child_close_out(struct child *c);
 /* Has it ended? If so, sets *status to what waitpid gives. Does not wait. */
 bool child_wait(struct child *c, int *status);
 
-/* Close all pipes and send SIGTERM, to a command that takes the first for a request again after
- * half a second, and after a second SIGKILL; wait for its end. */
+/*
+ * Make it end; to be called again every few ms until it has. First it is ordered to (interrupt.h),
+ * which is for the tools of this suite: they have their books to settle, and take no harm from what
+ * follows. After a quarter of a second there is SIGTERM, to a command that takes the first for a
+ * request again after half a second more, and when so many ms have passed as the first call gives,
+ * or interrupt_time leaves, SIGKILL. Returns whether it has not come to that yet.
+ */
+bool child_press(struct child *c, int most);
+
+/* Close all pipes, press it to end, within a second if nothing has begun to yet, and wait for its
+ * end. */
 void child_stop(struct child *c);
 
 #endif

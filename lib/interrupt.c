@@ -8,21 +8,26 @@
 #include <unistd.h>
 
 static int wake[2] = {-1, -1};
-static volatile sig_atomic_t count; /* of others' signals */
-static volatile sig_atomic_t asked; /* by the parent */
+static volatile sig_atomic_t count;      /* of others' signals */
+static volatile sig_atomic_t asked;      /* by the parent */
+static volatile sig_atomic_t time_given; /* ms; by the parent's order, 0 for none */
 
 static void on_signal(int signal_number, siginfo_t *info, void *unused)
 {
 	int saved = errno;
+	bool by_parent = info->si_pid == getppid();
 	(void)unused;
-	if (signal_number == SIGURG)
-		asked = info->si_pid == getppid() ? 1 : asked;
-	else if (count < 2)
+	if (signal_number == SIGURG && by_parent) {
+		asked = 1;
+		if (info->si_code == SI_QUEUE)
+			time_given = info->si_value.sival_int;
+	} else if (signal_number != SIGURG && count < 2) {
 		count = count + 1;
-	if (count == 2) { /* a third one need not be caught any more */
-		signal(SIGINT, SIG_DFL);
-		signal(SIGTERM, SIG_DFL);
-		signal(SIGHUP, SIG_DFL);
+	} else if (signal_number != SIGURG && !(asked && by_parent)) {
+		/* A third one kills; but not a SIGTERM with which a tool around this one sees to
+		 * it that its command ends, whatever that is. */
+		signal(signal_number, SIG_DFL);
+		raise(signal_number);
 	}
 	/* A full pipe wakes the reader as well. */
 	ssize_t n = write(wake[1], "", 1);
@@ -75,12 +80,26 @@ void interrupt_drain(void)
 
 int interrupt_count(void)
 {
+	if (time_given > 0)
+		return 2;
 	return count == 0 ? asked : count;
 }
 
 void interrupt_ask(pid_t child)
 {
 	kill(child, SIGURG);
+}
+
+void interrupt_order(pid_t child, int ms)
+{
+	sigqueue(child, SIGURG, (union sigval){.sival_int = ms});
+}
+
+int interrupt_time(int most)
+{
+	int own = time_given - time_given / 8;
+
+	return time_given > 0 && own < most ? own : most;
 }
 
 bool interrupt_asked(void)

@@ -283,7 +283,8 @@ void stage_handle_signals(struct stage *s)
 	s->signals = interrupt_count();
 	if (interrupt_count() >= 1)
 		stage_stop(s);
-	if (interrupt_asked() && s->options.command != NULL)
+	/* An order at once behind it might be lost. */
+	if (interrupt_asked() && interrupt_count() < 2 && s->options.command != NULL)
 		stage_child_halt(s);
 	if (interrupt_count() >= 2 && !s->giving_up) {
 		s->giving_up = true;

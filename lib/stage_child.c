@@ -20,6 +20,12 @@
 /* After this many deaths in a row without one answer it is not started again. */
 #define BARREN_MOST 3
 
+/* A command that is given up has so many ms to end... */
+#define LAST_MOST 2000
+
+/* ...and one that has left its stdout to another process, which keeps it open, so many ns. */
+#define LAST_OTHERS CLOCK_SEC
+
 /* Is it a file with input, given as other filters take it? */
 static bool is_input(const char *name)
 {
@@ -328,19 +334,19 @@ void stage_child_feed(struct stage *s, bool about_to_wait)
 		close_feed(s);
 }
 
-/* Ask it to end, and for a second at most take the answers that it still has. */
+/* Make it end, and take the answers that it still has. */
 static void take_last_answers(struct stage *s)
 {
-	int64_t deadline = clock_now() + CLOCK_SEC;
+	int64_t others_end = clock_now() + LAST_OTHERS;
+	int status;
 
 	s->dead = true;
-	kill(s->child.pid, SIGTERM);
-	while (s->child.pid > 0 && !s->fatal) {
+	while (s->child.pid > 0 && !s->fatal && child_press(&s->child, LAST_MOST)) {
 		struct pollfd ready = {s->child.out, POLLIN, 0};
-		int64_t left = deadline - clock_now();
-		if (left <= 0 || poll(&ready, 1, (int)(left / CLOCK_MS) + 1) == 0)
-			break;
-		stage_child_read(s);
+		if (poll(&ready, 1, 10) > 0)
+			stage_child_read(s);
+		else if (clock_now() >= others_end)
+			child_wait(&s->child, &status);
 	}
 }
 
@@ -372,10 +378,8 @@ void stage_child_give_up(struct stage *s)
 	close_feed(s);
 	if (s->child.pid > 0)
 		take_last_answers(s);
-	if (s->child.pid > 0) {
-		child_stop(&s->child);
-		line_free(&s->from);
-	}
+	child_stop(&s->child);
+	line_free(&s->from);
 	s->dead = true;
 	lose_all(s);
 }

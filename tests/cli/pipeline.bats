@@ -153,6 +153,10 @@ FAULTS=429:2%,500:1%,503:1%,400:1%,reset:1%,cut:1%,garbage:1%,error200:1%,refuse
 	[ "$(jq -r 'select(.path == "/v1/batches" and .method == "POST") | .batch' calls | wc -l)" -eq 2 ]
 }
 
+gone() {
+	! kill -0 "$(cat "$1")" 2>/dev/null
+}
+
 begun() {
 	[ "$(lines out)" -ge 100 ]
 }
@@ -178,5 +182,63 @@ begun() {
 		grep -q "^all" report
 		[ "$(awk '/^all/ { getline; print $2 }' report)" -eq "$calls" ]
 		grep -q '^not settled:  0 requests' report
+	done
+}
+
+# in_doubt: how many requests the ledger has no outcome of.
+in_doubt() {
+	lbcost --report -l ledger | awk '/^not settled:/ { print $3 }'
+}
+
+# given_up TARGET READY COMMAND...: run it on in; when READY is true the target, "group" or "alone", gets two
+# signals.
+given_up() {
+	local target=$1 ready=$2
+	shift 2
+	echo "signals to: $target; command: $*"
+	rm -f ledger log stubborn
+	: >out
+	setsid "$@" <in >out 2>err 3>&- &
+	local leader=$! signalled=$!
+	[ "$target" = alone ] || signalled=-$leader
+	until_true eval "$ready"
+	kill -TERM -- "$signalled"
+	sleep 0.05 # as fast as fingers are; and two of a kind might become one
+	kill -TERM -- "$signalled"
+	status=0
+	wait "$leader" || status=$?
+	status_is 3
+}
+
+@test "two interrupts, of all or of the outermost alone: only what was in flight is in doubt, and it is said" {
+	start_mock --latency 300ms
+	export OPENAI_API_KEY=dummy OPENAI_BASE_URL=$MOCK
+	requests 1000 '"max_tokens":20,' | sed 's/"model":"m"/"model":"gpt-4o-mini"/' >in
+	local target stack doubt
+	for target in group alone; do
+		for stack in "lbretry lbcost -b 5 -l ledger" \
+			"lbcheckpoint log lbcache cache lbretry lbcost -b 5 -l ledger lbthrottle -r 1M --burst 100k"; do
+			rm -f cache
+			# shellcheck disable=SC2086 # the words of a command
+			given_up "$target" begun $stack lbcall -c 50
+			doubt=$(in_doubt)
+			[ "$doubt" -le 50 ]
+			[ "$doubt" -eq 0 ] || grep -q "^lbcost: $doubt requests\\? may have been billed" err
+		done
+	done
+}
+
+@test "two interrupts, around a command that ignores them: each tool has its say, and it takes two seconds" {
+	mkfifo gate
+	requests 100 '"max_tokens":20,' | sed 's/"model":"m"/"model":"gpt-4o-mini"/' >in
+	local target start
+	for target in group alone; do
+		start=$SECONDS
+		given_up "$target" "test -s stubborn" lbcheckpoint log lbretry lbcost -b 5 -l ledger lbthrottle -r 1M --burst 100k \
+			sh -c 'trap "" INT TERM HUP; read -r a; read -r b; echo $$ >stubborn; read -r never <gate'
+		[ $((SECONDS - start)) -le 4 ]
+		until_true gone stubborn
+		[ "$(in_doubt)" -eq 2 ]
+		grep -q '^lbcost: 2 requests may have been billed' err
 	done
 }
