@@ -14,6 +14,11 @@ int64_t breaker_opens(const struct breaker *b, size_t in_flight)
 	return 0;
 }
 
+bool breaker_overtook(const struct breaker *b, int64_t sent)
+{
+	return b->state == BREAKER_OPEN && sent <= b->opened;
+}
+
 /* The wait is half fixed and half jitter, so that the number of probes has a bound. */
 static void open_for_a_while(struct breaker *b, size_t in_flight, int64_t now, uint64_t random)
 {
@@ -21,6 +26,8 @@ static void open_for_a_while(struct breaker *b, size_t in_flight, int64_t now, u
 
 	if (b->state == BREAKER_CLOSED)
 		b->target = in_flight + 1;
+	if (b->state != BREAKER_OPEN)
+		b->opened = now;
 	b->state = BREAKER_OPEN;
 	b->until = backoff_until(now, half, backoff_jitter(half, half, 0, random));
 	b->left = in_flight;

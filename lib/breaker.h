@@ -29,6 +29,7 @@ struct breaker {
 	enum breaker_state state;
 	unsigned failures; /* in a row */
 	unsigned step;     /* how often it opened since it was closed */
+	int64_t opened;    /* open: since when, probes or not */
 	int64_t until;     /* open: when the probe goes */
 	size_t left;       /* open: records that were in flight before the probe */
 	size_t window;     /* slow: records that may be in flight */
@@ -38,6 +39,10 @@ struct breaker {
 /* From when on the next record may be sent, with so many in flight: 0 for at once, INT64_MAX for
  * not before a result has come (never so with none in flight). */
 int64_t breaker_opens(const struct breaker *b, size_t in_flight);
+
+/* Was a record that was sent at this time on its way already when the breaker opened, and is that
+ * still open? Before breaker_result is told of it. */
+bool breaker_overtook(const struct breaker *b, int64_t sent);
 
 /* A result has come, ok or a transient failure, and so many are still in flight. An answer that
  * says no for good is ok: somebody is there. */

@@ -281,6 +281,7 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 	retry_read(&o, r->response, r->error, record_lb(r, "ratelimit"), clock_wall());
 	o.rejected = o.class == PROVIDER_OK && !is_ok(t, r);
 	bool returned = is_returned(r, flight);
+	bool overtaken = !t->options->rounds && breaker_overtook(&t->breaker, flight->since);
 	/* Neither the command's end nor a refusal to send says anything of the provider. */
 	bool tells = o.class <= PROVIDER_TRANSIENT || json_is_set(r->response);
 	if (returned)
@@ -290,9 +291,10 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 	else if (!returned && tells)
 		tell_breaker(t, r, o.class != PROVIDER_TRANSIENT, now);
 	bool failed = o.rejected || (o.class != PROVIDER_OK && !returned);
-	/* A longer window is another question, not the same one again; and the command's end is no
-	 * sign of an outage. */
-	bool free = returned || o.class == PROVIDER_LENGTH;
+	/* A longer window is another question, not the same one again; the command's end is no
+	 * sign of an outage; and what an outage finds on its way, in the pipes of the tools behind,
+	 * the breaker lets out slowly once that is over. */
+	bool free = returned || overtaken || o.class == PROVIDER_LENGTH;
 	buf_clear(&t->line);
 	attempt_line(&t->line, &a, r, flight->request, o.rejected);
 	switch (

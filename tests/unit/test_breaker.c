@@ -47,6 +47,8 @@ static void test_open(void)
 
 	tap_int(breaker_opens(&b, 3), NOW + half, "open: nothing goes for half the base");
 	tap_int(breaker_opens(&b, 0), NOW + half, "...whatever is in flight");
+	tap_ok(breaker_overtook(&b, NOW - 1), "what was on its way is overtaken");
+	tap_ok(!breaker_overtook(&b, NOW + half), "the probe is not");
 	breaker_result(&b, false, 2, NOW + 1, 0);
 	tap_int(breaker_opens(&b, 2), NOW + half,
 		"a failure of what was in flight does not make it longer");
@@ -55,6 +57,9 @@ static void test_open(void)
 	breaker_result(&b, false, 2, NOW + half, 0);
 	tap_int(breaker_opens(&b, 2), NOW + half + 2 * half,
 		"the probe's failure opens it for twice as long");
+	tap_ok(breaker_overtook(&b, NOW - 1), "what was on its way still is overtaken");
+	breaker_result(&b, true, 2, NOW + half, 0);
+	tap_ok(!breaker_overtook(&b, NOW - 1), "when something has succeeded, nothing is");
 
 	b = opened(0);
 	for (int i = 0; i < 20; i++)
