@@ -242,3 +242,15 @@ given_up() {
 		grep -q '^lbcost: 2 requests may have been billed' err
 	done
 }
+
+@test "an interrupt from the terminal: tee -ip before sort keeps every answer that was paid for" {
+	start_mock --latency 200ms --log calls
+	requests 600 >in
+	# In the background the signal would be ignored.
+	setsid env --default-signal=INT bash -c 'lbcall -c 20 -u "$0" <in | tee -ip paid | sort >out' "$MOCK" 2>err 3>&- &
+	until_true has_lines 40 paid
+	kill -INT -- "-$!"
+	wait $! || true
+	[ "$(lines calls)" -gt 40 ]
+	[ "$(jq -c 'select(.error == null)' paid | wc -l)" -eq "$(lines calls)" ]
+}
