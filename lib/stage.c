@@ -233,7 +233,8 @@ static bool passes_results(const struct stage *s)
 
 /*
  * A filter goes on after the first signal for as long as results come in: they are what others, in
- * a pipeline that was interrupted as a whole, had in flight. It ends with the first request.
+ * a pipeline that was interrupted as a whole, had in flight. It ends with the first request. Jobs
+ * call this too, in the middle of their work: the input is cut when they are through.
  */
 void stage_stop(struct stage *s)
 {
@@ -242,7 +243,15 @@ void stage_stop(struct stage *s)
 	s->stopping = true;
 	stage_raise(s, STATUS_STOPPED);
 	if (!passes_results(s))
-		cut_input(s);
+		s->cut_off = true;
+}
+
+void stage_no_room(struct stage *s, const char *what)
+{
+	if (s->status != STATUS_SYSTEM)
+		msg_warn("temporary file for %s: %s; no more is sent", what, strerror(errno));
+	stage_stop(s);
+	stage_raise(s, STATUS_SYSTEM);
 }
 
 void stage_halt(struct stage *s)
@@ -262,10 +271,6 @@ static void take_lines(struct stage *s)
 	enum line_state state;
 
 	while (stage_io_wants_input(s) && interrupt_count() <= s->signals) {
-		if (s->cut_off) {
-			cut_input(s);
-			break;
-		}
 		state = line_next(&s->in, &line);
 		s->hungry = state == LINE_NONE;
 		if (state == LINE_NONE)
@@ -275,6 +280,8 @@ static void take_lines(struct stage *s)
 		else
 			handle_line(s, &line, state == LINE_TOO_LONG);
 	}
+	if (s->cut_off && !s->input_ended)
+		cut_input(s);
 }
 
 void stage_handle_signals(struct stage *s)

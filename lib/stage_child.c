@@ -103,15 +103,13 @@ static void make_up_id(struct stage *s, struct json_span line, struct buf *renam
 void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custom_id,
 		      struct json_span line, const void *note, size_t note_length)
 {
+	struct stage_flight unsent = {
+	    .sequence = sequence, .request = line, .note = note, .note_length = note_length};
 	struct buf renamed = {0};
 	struct flight *f;
 
 	if (s->dead || s->child_halted || json_type(line) != JSON_OBJECT) {
-		struct stage_flight flight = {.sequence = sequence,
-					      .request = line,
-					      .note = note,
-					      .note_length = note_length};
-		stage_lost(s, &flight);
+		stage_lost(s, &unsent);
 		return;
 	}
 	if (s->child.in < 0) {
@@ -137,9 +135,9 @@ void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custo
 	buf_free(&renamed);
 	return;
 full:
+	stage_no_room(s, "records in flight");
+	stage_lost(s, &unsent);
 	buf_free(&renamed);
-	msg_warn("temporary file for records in flight: %s", strerror(errno));
-	stage_fatal(s, STATUS_SYSTEM);
 }
 
 /* Take a record out of the table and tell the result job. answer is NULL when none came. */

@@ -11,17 +11,17 @@ size_t stage_held(const struct stage *s)
 	return hold_count(s->holds);
 }
 
-static void give_up(struct stage *s)
-{
-	msg_warn("temporary file for records that wait: %s", strerror(errno));
-	stage_fatal(s, STATUS_SYSTEM);
-}
-
 void stage_hold(struct stage *s, uint64_t sequence, struct json_span line, int64_t until,
 		const void *note, size_t note_length)
 {
-	if (hold_add(s->holds, until, sequence, false, line, note, note_length) < 0)
-		give_up(s);
+	struct record r;
+	struct line own = {line.at, line.length, sequence + 1, line.length};
+
+	if (hold_add(s->holds, until, sequence, false, line, note, note_length) == 0)
+		return;
+	stage_no_room(s, "records that wait");
+	record_parse(&r, &own, false);
+	stage_cancel(s, sequence, &r, "no room to keep it until it can be sent");
 }
 
 /* A held record's time has come, or it is cancelled. */
@@ -32,7 +32,8 @@ static void release_one(struct stage *s)
 	struct record r;
 
 	if (hold_take(s->holds, &held, &text) < 0) {
-		give_up(s);
+		msg_warn("temporary file for records that wait: %s", strerror(errno));
+		stage_fatal(s, STATUS_SYSTEM);
 		goto out;
 	}
 	struct line line = {text.data, text.length, held.sequence + 1, text.length};

@@ -24,7 +24,7 @@ void stage_io_idle(struct stage *s)
 /* Is there room for the outcome of another line? */
 static bool has_room(const struct stage *s)
 {
-	if (s->input_ended || s->fatal || out_pending(&s->out) >= OUT_FULL)
+	if (s->input_ended || s->cut_off || s->fatal || out_pending(&s->out) >= OUT_FULL)
 		return false;
 	if (s->options.hold_most > 0 && !s->stopping && !s->halted &&
 	    hold_count(s->holds) >= s->options.hold_most)
@@ -149,6 +149,16 @@ static void fill_poll(const struct stage *s, struct pollfd fds[POLL_COUNT])
 	fds[POLL_OUT] = (struct pollfd){STDOUT_FILENO, 0, 0};
 }
 
+/* Can something be done without waiting for anybody? */
+static bool has_work(const struct stage *s)
+{
+	if (s->cut_off && !s->input_ended)
+		return true;
+	if (!s->hungry && stage_io_wants_input(s)) /* lines that are in memory */
+		return true;
+	return s->order != NULL && order_ready(s->order) && !stage_is_full(s);
+}
+
 /* Poll; before it comes to waiting, what has gathered is written. */
 static int poll_or_write(struct stage *s, struct pollfd fds[POLL_COUNT])
 {
@@ -165,11 +175,8 @@ static int poll_or_write(struct stage *s, struct pollfd fds[POLL_COUNT])
 		if (s->child.in >= 0 && out_pending(&s->feed) > 0)
 			fds[POLL_FEED] = (struct pollfd){s->child.in, POLLOUT, 0};
 	}
-	if (!s->hungry && stage_io_wants_input(s))
-		return 0; /* there is room again for lines that are in memory */
-	if (s->order != NULL && order_ready(s->order) && out_pending(&s->out) < OUT_FULL)
-		return 0; /* ...or that wait for their turn */
-	return s->fatal ? 0 : poll(fds, POLL_COUNT, time_left(s));
+	/* What was written has made room. */
+	return s->fatal || has_work(s) ? 0 : poll(fds, POLL_COUNT, time_left(s));
 }
 
 void stage_io_wait(struct stage *s)
@@ -177,8 +184,7 @@ void stage_io_wait(struct stage *s)
 	struct pollfd fds[POLL_COUNT];
 
 	fill_poll(s, fds);
-	bool busy = !s->hungry && stage_io_wants_input(s);
-	if (s->jobs.idle != NULL && !busy && poll(fds, POLL_COUNT, 0) == 0) {
+	if (s->jobs.idle != NULL && !has_work(s) && poll(fds, POLL_COUNT, 0) == 0) {
 		stage_io_idle(s);
 		fill_poll(s, fds);
 	}
@@ -194,7 +200,7 @@ void stage_io_wait(struct stage *s)
 		stage_handle_signals(s);
 	if ((fds[POLL_OUT].revents & (POLLERR | POLLHUP)) != 0)
 		stage_fatal(s, STATUS_SYSTEM);
-	if (fds[POLL_IN].revents != 0 && !s->fatal)
+	if (fds[POLL_IN].revents != 0 && stage_io_wants_input(s))
 		read_input(s);
 	if (fds[POLL_FROM].revents != 0 && !s->fatal && s->child.out >= 0)
 		stage_child_read(s);

@@ -22,7 +22,7 @@ struct stage {
 	bool finished;    /* the finish job has run */
 	bool stopping;    /* ...before the end of the input */
 	int signals;      /* that were seen */
-	bool cut_off;     /* ...and a request was cancelled: read no more */
+	bool cut_off;     /* read no more, and cancel what was read but not begun */
 	bool halted;      /* stage_halt */
 	int64_t idle_due; /* when the idle job wants to be called again */
 	bool giving_up;   /* a second signal: nothing more is waited for */
@@ -86,6 +86,11 @@ void stage_hold_release_due(struct stage *s);
 
 /* Release all of them now, whatever their time; for a stage that is stopping. */
 void stage_hold_release_all(struct stage *s);
+
+/* There is no room for a record among what is kept, for the reason in errno: no more is read or
+ * sent, and the status is 4; but what is in flight is paid for, and finishes. The record is left to
+ * the caller. */
+void stage_no_room(struct stage *s, const char *what);
 
 /* A request that is given up before it was begun: it comes out as cancelled, for the reason why. */
 void stage_cancel(struct stage *s, uint64_t sequence, const struct record *r, const char *why);

@@ -93,6 +93,41 @@ everywhere() {
 	done
 }
 
+# no_room KIND N [argument]...: the wrapper with these arguments, whose Nth call of the kind fails, around a
+# command that answers at the end of its input only. What the command was given is answered, and comes out.
+no_room() {
+	local kind=$1 n=$2
+	shift 2
+	echo "call $n of kind $kind: $*"
+	failing "$kind" "$n" "$@" sh -c 'tee served | tac'
+	status_is 4
+	grep -q 'temporary file for .*: No space left on device; no more is sent' err
+	jq -r 'select(.error == null) | .custom_id' out | sort >answered
+	jq -r .custom_id served | sort >given
+	[ -s given ]
+	same given answered
+	# The others that were read are cancelled, and what is behind them was not read.
+	jq -r .custom_id out | sort >got
+	head -n "$(lines out)" in | jq -r .custom_id | sort >want
+	same want got
+	[ "$(jq -r '.error.code // empty' out | sort -u)" = cancelled ]
+}
+
+@test "no room for what is in flight or waits: status 4; what was sent is answered and comes out" {
+	awk 'BEGIN { for (x = "x"; length(x) < 100000; x = x x);
+		for (i = 0; i < 200; i++) printf "{\"custom_id\":\"r%d\",\"body\":{\"x\":\"%s\"}}\n", i, x }' >in
+	local n
+	for n in 1 2 20; do
+		no_room pwrite $n "$WRAPPER"
+		no_room pwrite $n "$WRAPPER" -k
+		no_room pwrite $n "$WRAPPER" --hold 1
+	done
+	no_room mkostemp 1 "$WRAPPER"
+	no_room mkostemp 1 lbcheckpoint log
+	jq -r 'select(.error == null) | .custom_id' log | sort >logged
+	same given logged
+}
+
 @test "temporary files fail under ids: status 4" {
 	awk 'BEGIN { for (i = 0; i < 13000; i++) print "{\"id\":" i "}" }' >in
 	local kind
