@@ -19,6 +19,8 @@ struct order {
 	uint64_t next;
 	struct slot *slots;
 	size_t first, capacity;
+	size_t waiting; /* slots that are filled */
+	bool given_up;
 	struct buf line;
 };
 
@@ -60,6 +62,7 @@ static void grow(struct order *o, uint64_t distance)
 static int release_slot(struct order *o, struct slot *slot)
 {
 	slot->filled = false;
+	o->waiting--;
 	if (slot->entry.length == 0)
 		return 0;
 	buf_clear(&o->line);
@@ -72,13 +75,14 @@ static int release_slot(struct order *o, struct slot *slot)
 
 bool order_ready(const struct order *o)
 {
-	return o->capacity > 0 && o->slots[o->first].filled;
+	return o->waiting > 0 && (o->given_up || o->slots[o->first].filled);
 }
 
 int order_release(struct order *o)
 {
 	while (order_ready(o) && out_pending(o->out) < OUT_FULL) {
-		if (release_slot(o, &o->slots[o->first]) < 0)
+		struct slot *slot = &o->slots[o->first];
+		if (slot->filled && release_slot(o, slot) < 0)
 			return -1;
 		o->first = (o->first + 1) % o->capacity;
 		o->next++;
@@ -86,22 +90,20 @@ int order_release(struct order *o)
 	return 0;
 }
 
-int order_release_all(struct order *o)
+void order_give_up(struct order *o)
 {
-	int result = 0;
-
-	for (size_t i = 0; i < o->capacity; i++) {
-		struct slot *slot = &o->slots[(o->first + i) % o->capacity];
-		if (slot->filled && release_slot(o, slot) < 0)
-			result = -1;
-	}
-	return result;
+	o->given_up = true;
 }
 
 int order_put(struct order *o, uint64_t sequence, struct json_span line)
 {
 	uint64_t distance = sequence - o->next;
 
+	if (o->given_up) {
+		if (line.at != NULL)
+			out_line(o->out, line.at, line.length);
+		return 0;
+	}
 	if (distance == 0) {
 		if (line.at != NULL)
 			out_line(o->out, line.at, line.length);
@@ -116,5 +118,6 @@ int order_put(struct order *o, uint64_t sequence, struct json_span line)
 	if (line.at != NULL && spool_put(o->spool, line.at, line.length, &slot->entry) < 0)
 		return -1;
 	slot->filled = true;
+	o->waiting++;
 	return 0;
 }

@@ -24,8 +24,8 @@ int order_release(struct order *o);
 /* Does a line wait only for room in out? */
 bool order_ready(const struct order *o);
 
-/* Let all lines out that wait, though their turn has not come. Returns 0, or -1 with errno when one
- * of them cannot be read. */
-int order_release_all(struct order *o);
+/* From now on lines do not wait for their turn: those that do are ready, and new ones go out as
+ * they come, whatever their number. */
+void order_give_up(struct order *o);
 
 #endif

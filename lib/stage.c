@@ -93,12 +93,8 @@ static void give_up_order(struct stage *s, struct json_span line)
 	msg_warn("temporary file for records that wait for their turn: %s; "
 		 "the rest comes out of order",
 		 strerror(errno));
-	if (order_release_all(s->order) < 0)
-		msg_warn("temporary file: %s; records in it are lost", strerror(errno));
-	order_free(s->order);
-	s->order = NULL;
-	if (line.at != NULL)
-		out_line(&s->out, line.at, line.length);
+	order_give_up(s->order);
+	order_put(s->order, 0, line);
 	stage_stop(s);
 	stage_raise(s, STATUS_SYSTEM);
 }
@@ -212,7 +208,7 @@ static void end_input(struct stage *s)
 		s->jobs.finish(s, s->context, s->stopping);
 }
 
-/* Read no more. What was read but not begun, and what waits, is cancelled. */
+/* Read no more. What was read but not begun is cancelled. */
 static void cut_input(struct stage *s)
 {
 	struct line line;
@@ -221,7 +217,6 @@ static void cut_input(struct stage *s)
 	while ((state = line_next(&s->in, &line)) == LINE_OK || state == LINE_TOO_LONG)
 		handle_line(s, &line, state == LINE_TOO_LONG);
 	end_input(s);
-	stage_hold_release_all(s);
 }
 
 /* Does it pass results on that others had in flight, and has nothing in flight itself? */
@@ -318,7 +313,8 @@ static bool is_done(const struct stage *s)
 {
 	if (s->order != NULL && order_ready(s->order))
 		return false;
-	if (!s->finished || hold_count(s->holds) > 0 || s->child.pid > 0)
+	if (!s->finished || hold_count(s->holds) > 0 || s->child.pid > 0 ||
+	    flight_count(s->flights) > 0)
 		return false;
 	return s->options.engine == NULL || s->options.engine->in_flight(s->context) == 0;
 }
@@ -339,13 +335,14 @@ int stage_run(struct stage *s)
 	if (s->options.command != NULL && stage_child_start(s) < 0)
 		return STATUS_USAGE;
 	while (!s->fatal) {
-		stage_hold_release_due(s); /* what has waited goes before what is new */
+		stage_hold_release(s); /* what has waited goes before what is new */
 		take_lines(s);
 		if (s->options.engine != NULL)
 			s->options.engine->run(s->context);
 		if (s->options.command != NULL)
 			stage_child_feed(s, false);
-		if (out_pending(&s->out) >= OUT_FULL)
+		stage_child_lose(s);
+		if (stage_is_full(s))
 			stage_io_write(s);
 		release_ordered(s);
 		meter_tick(m, clock_now());

@@ -59,9 +59,17 @@ int stage_child_start(struct stage *s)
 	return 0;
 }
 
+bool stage_child_is_losing(const struct stage *s)
+{
+	return s->child.out < 0 && flight_count(s->flights) > 0;
+}
+
 bool stage_child_has_room(const struct stage *s)
 {
 	size_t ahead = s->options.pipe_size > 0 ? (size_t)s->options.pipe_size : OUT_FULL;
+
+	if (stage_child_is_losing(s))
+		return false;
 	if (s->dead || s->child_halted || s->child.pid == 0)
 		return true;
 	return s->child.in >= 0 && out_pending(&s->feed) < ahead;
@@ -69,7 +77,8 @@ bool stage_child_has_room(const struct stage *s)
 
 bool stage_child_ready(struct stage *s)
 {
-	if (s->child.pid == 0 && !s->dead && stage_child_start(s) < 0) {
+	if (s->child.pid == 0 && !s->dead && !stage_child_is_losing(s) &&
+	    stage_child_start(s) < 0) {
 		s->dead = true;
 		stage_raise(s, STATUS_SYSTEM);
 	}
@@ -209,14 +218,19 @@ static void handle_answer(struct stage *s, const struct line *line, bool too_lon
 		settle(s, f, &r);
 }
 
-/* The command has ended. What it did not read of its input it cannot have sent. */
+/* No answer can come any more: all that is in the command is lost. What it did not read of its
+ * input it cannot have sent. */
 static void lose_all(struct stage *s)
 {
-	struct flight *f;
-
+	child_close_out(&s->child);
+	line_free(&s->from);
 	s->written -= child_take_back(&s->child);
-	while (!s->fatal && (f = flight_any(s->flights)) != NULL)
-		settle(s, f, NULL);
+}
+
+void stage_child_lose(struct stage *s)
+{
+	while (!s->fatal && stage_child_is_losing(s) && !stage_is_full(s))
+		settle(s, flight_any(s->flights), NULL);
 }
 
 /* Say how it ended, and what that means for our own exit status. */
@@ -271,8 +285,6 @@ static void child_ended(struct stage *s)
 	bool clean = s->child.in < 0 && s->feed.error == 0 && flight_count(s->flights) == 0;
 
 	close_feed(s);
-	child_close_out(&s->child);
-	line_free(&s->from);
 	stage_io_write(s); /* it may take its time to end */
 	int status = wait_for_end(s);
 	/* What ends because it cannot be used at all will not be usable another time. */

@@ -57,22 +57,28 @@ out:
 	buf_free(&text);
 }
 
-void stage_hold_release_due(struct stage *s)
+int64_t stage_hold_due(const struct stage *s)
+{
+	int64_t next = hold_next(s->holds), opens;
+
+	if (hold_count(s->holds) == 0 || stage_is_full(s))
+		return INT64_MAX;
+	if (s->stopping || s->halted)
+		return 0;
+	if (s->options.command != NULL && !stage_child_has_room(s))
+		return INT64_MAX;
+	opens = stage_io_opens(s);
+	return next > opens ? next : opens;
+}
+
+void stage_hold_release(struct stage *s)
 {
 	int64_t now = clock_now();
 
-	while (!s->fatal && hold_count(s->holds) > 0) {
+	while (!s->fatal && stage_hold_due(s) <= now) {
 		bool ending = s->stopping || s->halted;
-		if (!ending && (hold_next(s->holds) > now || stage_io_opens(s) > now))
-			break;
 		if (s->options.command != NULL && !ending && !stage_child_ready(s))
 			break;
 		release_one(s);
 	}
-}
-
-void stage_hold_release_all(struct stage *s)
-{
-	while (!s->fatal && hold_count(s->holds) > 0)
-		release_one(s);
 }

@@ -72,9 +72,27 @@ static enum out_mode write_mode(const struct stage *s)
 	return alone ? OUT_WAIT : OUT_TRY;
 }
 
+/* Write all, unless nobody reads. */
+static void write_last(struct stage *s)
+{
+	struct pollfd ready = {STDOUT_FILENO, POLLOUT, 0};
+
+	while (s->unwritten == 0 && out_write(&s->out, OUT_TRY) == 0 && out_pending(&s->out) > 0)
+		if (poll(&ready, 1, 1000) == 0)
+			break;
+	if (s->out.error == 0) {
+		s->unwritten += out_pending(&s->out);
+		out_drop(&s->out);
+	}
+}
+
 void stage_io_write(struct stage *s)
 {
-	if (out_write(&s->out, write_mode(s)) == 0)
+	if (s->giving_up)
+		write_last(s);
+	else
+		out_write(&s->out, write_mode(s));
+	if (s->out.error == 0)
 		return;
 	if (s->out.error != EPIPE)
 		msg_warn("stdout: %s", strerror(s->out.error));
@@ -85,17 +103,13 @@ void stage_io_finish(struct stage *s)
 {
 	struct out *out = &s->out;
 	bool reported = out->error != 0;
-	struct pollfd ready = {STDOUT_FILENO, POLLOUT, 0};
 
 	while (out->error == 0 && out_pending(out) > 0 && interrupt_count() < 2)
 		out_write(out, OUT_WAIT);
-	while (out_write(out, OUT_TRY) == 0 && out_pending(out) > 0)
-		if (poll(&ready, 1, 1000) <= 0)
-			break;
-	if (out->error == 0 && out_pending(out) > 0) {
-		msg_warn("stdout: nobody reads; %zu bytes were not written", out_pending(out));
+	write_last(s);
+	if (s->unwritten > 0) {
+		msg_warn("stdout: nobody reads; %zu bytes were not written", s->unwritten);
 		stage_raise(s, STATUS_SYSTEM);
-		out_drop(out);
 	}
 	if (out_close(out) == 0)
 		return;
@@ -109,11 +123,9 @@ static int time_left(const struct stage *s)
 {
 	int64_t due = meter_deadline(s->options.meter);
 	int64_t opens = stage_io_opens(s);
-	int64_t release = hold_next(s->holds) > opens ? hold_next(s->holds) : opens;
-	bool can_release = s->options.command == NULL || stage_child_has_room(s);
 
-	if (can_release && hold_count(s->holds) > 0 && release < due)
-		due = release;
+	if (stage_hold_due(s) < due)
+		due = stage_hold_due(s);
 	if (s->jobs.opens != NULL && has_room(s) && opens > clock_now() && opens < due)
 		due = opens;
 	if (s->options.engine != NULL) {
@@ -156,7 +168,8 @@ static bool has_work(const struct stage *s)
 		return true;
 	if (!s->hungry && stage_io_wants_input(s)) /* lines that are in memory */
 		return true;
-	return s->order != NULL && order_ready(s->order) && !stage_is_full(s);
+	bool ready = stage_child_is_losing(s) || (s->order != NULL && order_ready(s->order));
+	return ready && !stage_is_full(s);
 }
 
 /* Poll; before it comes to waiting, what has gathered is written. */

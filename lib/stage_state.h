@@ -48,8 +48,9 @@ struct stage {
 	uint64_t written; /* ...of which so many were written, once its stdin is closed */
 	uint64_t made_up; /* ids given so far */
 
-	int status; /* the least that the run ends with */
-	bool fatal; /* end it now */
+	size_t unwritten; /* bytes left out of stdout, as nobody reads */
+	int status;       /* the least that the run ends with */
+	bool fatal;       /* end it now */
 	struct buf key;
 };
 
@@ -70,8 +71,14 @@ void stage_child_feed(struct stage *s, bool about_to_wait);
 /* Ask it to stop when it has finished what it has in flight. */
 void stage_child_halt(struct stage *s);
 
-/* Stop it; what was in it comes out as lost. */
+/* Stop it; what was in it is lost. */
 void stage_child_give_up(struct stage *s);
+
+/* It can answer no more, but there are records in it. */
+bool stage_child_is_losing(const struct stage *s);
+
+/* Bring them out as lost, as far as there is room on stdout. */
+void stage_child_lose(struct stage *s);
 
 /* May the command be sent another line now? If it has ended and may run again: will it take one
  * when it is started? */
@@ -80,12 +87,12 @@ bool stage_child_has_room(const struct stage *s);
 /* The same for a record that waits, for which it is started again. */
 bool stage_child_ready(struct stage *s);
 
-/* Release the records that are held: those whose time has come, or with the stage stopping or
- * halted all. */
-void stage_hold_release_due(struct stage *s);
+/* When the next record that is held may be released (clock_now time): at its time, with the stage
+ * stopping or halted at once. INT64_MAX: there is none, or no room for what becomes of it. */
+int64_t stage_hold_due(const struct stage *s);
 
-/* Release all of them now, whatever their time; for a stage that is stopping. */
-void stage_hold_release_all(struct stage *s);
+/* Release those that are due. */
+void stage_hold_release(struct stage *s);
 
 /* There is no room for a record among what is kept, for the reason in errno: no more is read or
  * sent, and the status is 4; but what is in flight is paid for, and finishes. The record is left to
@@ -111,11 +118,11 @@ int64_t stage_io_opens(const struct stage *s);
 /* Let the tool bring out what it keeps back. */
 void stage_io_idle(struct stage *s);
 
-/* Write to stdout: all of it if there is nothing else to look after, else what it takes now. */
+/* Write to stdout: all of it if there is nothing else to look after, else what it takes now. After
+ * a second signal all, and a reader that takes nothing for a second gets no more. */
 void stage_io_write(struct stage *s);
 
-/* Write what is left and close stdout. After a second signal a reader that does not read is not
- * waited for longer than a second. */
+/* Write what is left and close stdout. */
 void stage_io_finish(struct stage *s);
 
 /* Wait until something can be done, having written what has gathered, and do the reading. */

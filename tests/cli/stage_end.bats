@@ -39,6 +39,19 @@ dies() {
 	dies 4 '100000 command_died' -k sh -c 'kill -9 $$'
 }
 
+@test "a command that dies with 60 MB in it: each record comes out, in under 60 MB of memory" {
+	records 600 100000 >in
+	local order
+	for order in "" -k; do
+		call "${measured[@]}" "$WRAPPER" $order sh -c 'cat >/dev/null; exit 1' <in
+		status_is 4
+		[ "$(codes)" = "600 command_died" ]
+		each_once
+		peak_below 60000
+	done
+	same <(jq -r .custom_id in) <(jq -r .custom_id out)
+}
+
 @test "the command's status 2, 3 or 4 shows in ours; another is no failure if it has answered all" {
 	records 10 >in
 	local code
@@ -227,6 +240,37 @@ gated='echo $$ >child; cat >inside; echo end >ended; read -r go <gate; cat insid
 	# Those that the command had may have been sent, which shows as it does with lbcall.
 	holds out '(.lb.ms != null) == (.custom_id != "later")'
 	holds out '.lb.ms == null or (.lb.ms >= 0 and .lb.ms < 60000)'
+}
+
+# given_up_with_much FILE: two signals while 60 MB are in the command and as much is held.
+given_up_with_much() {
+	mkfifo gate
+	records 1200 100000 | awk 'NR <= 600 { sub(/,/, ",\"hold\":1000000,") } 1' >in
+	timeout -k 5 60 "${measured[@]}" "$WRAPPER" --hold 1 \
+		sh -c 'head -n 600 >/dev/null; touch inside; read -r never <gate' <in >"$1" 2>err 3>&- &
+	pid=$!
+	until_true test -e inside
+	inner=$(pgrep -P "$(pgrep -P "$pid")" -x wrapper)
+	kill -TERM "$inner"
+	kill -INT "$inner"
+	finish
+	peak_below 60000
+}
+
+@test "two signals with much in the command, and as much held: each record comes out, in under 60 MB of memory" {
+	given_up_with_much out
+	status_is 3
+	[ "$(codes)" = "1200 cancelled" ]
+	each_once
+}
+
+@test "two signals with much in the command, and a reader that does not read: it ends, and says what is missing" {
+	mkfifo stuck
+	exec 9<>stuck
+	given_up_with_much stuck
+	status_is 4
+	[ "$(sed -n 's/^wrapper: stdout: nobody reads; \([0-9]*\) bytes were not written/\1/p' err)" -gt 119000000 ]
+	[ "$(lines err)" -eq 1 ]
 }
 
 @test "what a wrapper gives up further in counts as what may have been billed" {

@@ -40,6 +40,20 @@ finish() {
 	wait "$pid" || status=$?
 }
 
+# "${measured[@]}" COMMAND...: the most memory that it, or a command of it, took goes to the file peak, in KiB.
+measured=(python3 -c '
+import os, sys
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+open("peak", "w").write(str(usage.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status))')
+
+# peak_below KIB: a sanitizer takes more.
+peak_below() {
+	cat peak
+	grep -q __asan_init "$WRAPPER" || [ "$(cat peak)" -lt "$1" ]
+}
+
 gone() {
 	! kill -0 "$(cat "$1")" 2>/dev/null
 }

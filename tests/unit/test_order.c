@@ -8,7 +8,8 @@
 
 static struct buf text;
 
-/* Put the numbers of the list, a character each; upper case has no line. */
+/* Put the numbers of the list, a character each; upper case has no line, and from ! on none waits
+ * for its turn. */
 static const char *put(const char *list, size_t memory)
 {
 	struct out out = {.fd = -1, .try_fd = -1};
@@ -16,10 +17,16 @@ static const char *put(const char *list, size_t memory)
 	struct order *o = order_new(&out, spool);
 
 	for (; *list != '\0'; list++) {
+		if (*list == '!') {
+			order_give_up(o);
+			continue;
+		}
 		bool none = *list < 'a';
 		char c = (char)(none ? *list - 'A' + 'a' : *list);
 		order_put(o, (uint64_t)(c - 'a'), (struct json_span){none ? NULL : list, !none});
 	}
+	order_release(o);
+	bool ready = order_ready(o);
 	order_free(o);
 	spool_free(spool);
 	buf_clear(&text);
@@ -27,6 +34,8 @@ static const char *put(const char *list, size_t memory)
 		if (out.pending.data[i] != '\n')
 			buf_addc(&text, out.pending.data[i]);
 	buf_free(&out.pending);
+	if (ready)
+		buf_adds(&text, " and more");
 	return buf_string(&text);
 }
 
@@ -86,6 +95,10 @@ int main(void)
 	    {"DCBA", ""},
 	    {"zyxwvutsrqponmlkjihgfedcba", "abcdefghijklmnopqrstuvwxyz"},
 	    {"", ""},
+	    {"ec!", "ce"},
+	    {"ac!b", "abc"},
+	    {"cE!da", "dac"},
+	    {"!cab", "cab"},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
