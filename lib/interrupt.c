@@ -92,7 +92,12 @@ void interrupt_ask(pid_t child)
 
 void interrupt_order(pid_t child, int ms)
 {
+#if defined(_POSIX_REALTIME_SIGNALS) && _POSIX_REALTIME_SIGNALS > 0
 	sigqueue(child, SIGURG, (union sigval){.sival_int = ms});
+#else
+	(void)ms;
+	interrupt_ask(child); /* SIGTERM follows, and does the rest */
+#endif
 }
 
 int interrupt_time(int most)
