@@ -217,6 +217,15 @@ static bool is_returned(const struct record *r, const struct stage_flight *fligh
 	return flight->lost || has_code(r, "command_died") || given_up;
 }
 
+/* Had the command not read it when it died, or the one inside a wrapper? Then that was no attempt.
+ */
+static bool was_unread(const struct record *r, const struct stage_flight *flight)
+{
+	if (flight->lost)
+		return flight->since == 0;
+	return has_code(r, "command_died") && !json_is_set(record_lb(r, "ms"));
+}
+
 /* The command works no more, as a returned record shows: both it and its own are started anew. */
 static void start_anew(struct stage *s, const struct record *r)
 {
@@ -273,7 +282,7 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 		return;
 	}
 	attempt_read(&a, flight->note, flight->note_length);
-	if (never_sent(t, flight)) {
+	if (never_sent(t, flight) || was_unread(r, flight)) {
 		a.state.attempts--;
 		a.state.tries--;
 	}

@@ -138,7 +138,7 @@ enum retry_verdict retry_decide(const struct retry_policy *policy, struct retry_
 	*until = now;
 	if (o->class == PROVIDER_LENGTH || state->tries >= policy->attempts || repeated)
 		verdict = next_model(policy, state);
-	else
+	else if (state->tries > 0)
 		*until = backoff_until(
 		    now, floor,
 		    backoff_jitter(policy->base, policy->cap, state->tries - 1, random));

@@ -65,9 +65,10 @@ enum retry_verdict {
 };
 
 /*
- * Decide. state has the attempt counted in; on RETRY_AGAIN it is the next one's, with another model
- * perhaps, and *until is when that may be sent. successes counts the records that succeeded so far:
- * a 500 that repeats while none does is an outage, not the record's own.
+ * Decide. state has the attempt counted in; if there was none, the next one need not wait. On
+ * RETRY_AGAIN it is the next one's, with another model perhaps, and *until is when that may be
+ * sent. successes counts the records that succeeded so far: a 500 that repeats while none does is
+ * an outage, not the record's own.
  */
 enum retry_verdict retry_decide(const struct retry_policy *policy, struct retry_state *state,
 				const struct retry_outcome *o, uint64_t successes, int64_t now,

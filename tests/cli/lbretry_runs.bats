@@ -178,6 +178,30 @@ probing() {
 	[ "$(lines calls)" -le 1020 ]
 }
 
+@test "what a command has not read when it ends was no attempt" {
+	requests 200 >in
+	# Ten at a time, read byte by byte: the rest is left in the pipe.
+	cat >ten.py <<-'EOT'
+		import os
+		for _ in range(10):
+		    line = b""
+		    while not line.endswith(b"\n"):
+		        byte = os.read(0, 1)
+		        if not byte:
+		            raise SystemExit
+		        line += byte
+		    os.write(1, line[:-2] + b',"response":{"status_code":200,"body":{}},"error":null}\n')
+	EOT
+	call lbretry -b 10s python3 ten.py <in
+	status_is 0
+	[ "$(lines out)" -eq 200 ]
+	holds out '.error == null and .lb.attempts == 1'
+	# One that was read each time has been tried each time.
+	head -n 1 in >one
+	call lbretry -n 2 -b 1ms -m 10ms sh -c 'head -n 1 >/dev/null' <one
+	holds out '.error.code == "command_died" and .lb.attempts == 2'
+}
+
 @test "a mistake on the command line of what is wrapped twice is no reason to try for ever" {
 	requests 1000 '"max_tokens":5,' | sed 's/"model":"m"/"model":"gpt-4o-mini"/' >in
 	call lbretry -b 1ms lbcost -b 5 -l spent lbthrottle -r nonsense lbcall <in
