@@ -59,7 +59,7 @@ run_job() {
 		"$(grep -cv '  done  ' seen)" ]
 	grep -qE '\] .*[0-9]+/400 .*/s .*\$5\.00 ~\$.* cached .* failed ETA [0-9]+s$' seen
 	grep -qE '100% 400/400 .*/s \$0\.[0-9]{4}/\$5\.00 [0-9]+ cached [0-9]+ failed$' last
-	[ "$(wc -l <last)" -eq 1 ]
+	[ "$(grep -c 400/400 last)" -eq 1 ]
 	[ "$(lines out)" -eq 400 ]
 }
 
@@ -70,7 +70,7 @@ run_job() {
 	[ "$(sort -u heights | paste -sd' ')" = '0 1' ] || [ "$(sort -u heights)" = 1 ]
 	grep -qE '^lbcost: \[[#.]{20}\] +[0-9]+%  [0-9]+/400 done  [0-9.]+/s  [0-9]+ cached  [0-9]+ failed  [0-9]+ retries  \$0\.[0-9]{4} of \$5\.00, ~\$0\.[0-9]{4}  ETA [0-9]+s$' seen
 	grep -qE '^lbcost: \[#{20}\] 100%  400/400 done  [0-9.]+/s  [0-9]+ cached  [0-9]+ failed  [0-9]+ retries  \$0\.[0-9]{4} of \$5\.00$' last
-	[ "$(wc -l <last)" -eq 1 ]
+	[ "$(grep -c 400/400 last)" -eq 1 ]
 }
 
 @test "a message takes the line's place and leaves nothing of it behind" {
