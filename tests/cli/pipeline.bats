@@ -203,8 +203,8 @@ given_up() {
 	[ "$target" = alone ] || signalled=-$leader
 	until_true eval "$ready"
 	kill -TERM -- "$signalled"
-	sleep 0.05 # as fast as fingers are; and two of a kind might become one
-	kill -TERM -- "$signalled"
+	sleep 0.05 # as fast as fingers are
+	kill -HUP -- "$signalled" # two of a kind might become one
 	status=0
 	wait "$leader" || status=$?
 	status_is 3
