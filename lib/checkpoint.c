@@ -82,19 +82,21 @@ static void emit(struct checkpoint *c, uint64_t sequence, struct json_span line,
 }
 
 void checkpoint_ask(struct checkpoint *c, const struct record *r, uint64_t sequence,
-		    const struct buf *id, uint64_t request, bool is_new, uint64_t *joined,
-		    uint64_t *changed)
+		    const struct buf *id, uint64_t request, enum journal_found found,
+		    struct checkpoint_count *count)
 {
 	bool other;
 	struct journal_wait *w = journal_waits_find(c->waits, id, request, &other);
 
 	if (w != NULL) {
-		++*joined;
+		count->joined++;
 		journal_waits_join(w, sequence, r->custom_id);
 		return;
 	}
-	if (is_new && other)
-		++*changed;
+	if (other || found == JOURNAL_SHARED)
+		count->shared++;
+	else if (found == JOURNAL_CHANGED)
+		count->changed++;
 	w = journal_waits_add(c->waits, id, request);
 	buf_clear(&c->line);
 	if (journal_trace(c->journal, journal_waits_count(c->waits), false) < 0)

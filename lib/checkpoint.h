@@ -17,14 +17,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "journal.h"
+
 struct buf;
 struct checkpoint;
-struct journal;
-struct journal_result;
 struct journal_wait;
 struct stage;
 
 #define CHECKPOINT_NEVER INT64_MAX
+
+/* What became of requests without their being asked, or why they were asked again. */
+struct checkpoint_count {
+	uint64_t joined;  /* wait for one that is out */
+	uint64_t changed; /* ask something else than was logged for their id */
+	uint64_t shared;  /* ...than another one in this run that has their id */
+};
 
 /* sync is the time from an append to having it on disk, ns: 0 for before it is written out,
  * CHECKPOINT_NEVER. With trust_ids what is out is known by its id alone. Nothing is owned. */
@@ -33,12 +40,11 @@ void checkpoint_free(struct checkpoint *c);
 
 /*
  * Send a request to the command, or let it wait for one with the same id and request that is out.
- * is_new: the log knows nothing of its id. The flight's note is a struct journal_wait *. Adds one
- * to *joined if it waits, to *changed if it is new but the id is out with another request.
+ * found is what the log knows of it. The flight's note is a struct journal_wait *. Counts it.
  */
 void checkpoint_ask(struct checkpoint *c, const struct record *r, uint64_t sequence,
-		    const struct buf *id, uint64_t request, bool is_new, uint64_t *joined,
-		    uint64_t *changed);
+		    const struct buf *id, uint64_t request, enum journal_found found,
+		    struct checkpoint_count *count);
 
 /* A result for the log. wait is what its flight's note was, NULL in pipe form. id may be empty. */
 void checkpoint_log(struct checkpoint *c, const struct record *r, uint64_t sequence,

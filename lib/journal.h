@@ -67,6 +67,7 @@ enum journal_found {
 	JOURNAL_FAULT = -1, /* after a message */
 	JOURNAL_NEW,        /* nothing is known of the id, or that it failed */
 	JOURNAL_CHANGED,    /* the id is known with other requests only */
+	JOURNAL_SHARED,     /* ...of which one was appended since the log was read */
 	JOURNAL_DONE
 };
 

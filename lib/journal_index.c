@@ -8,6 +8,9 @@
 #define FEW      256            /* up to so many are sorted by insertion, not by 256 counters */
 #define KEY_SIZE 16             /* bytes of id and request */
 
+/* Of an id's entries so many are looked at for one at or behind an offset. */
+#define SINCE_MOST 64
+
 void journal_index_free(struct journal_index *x)
 {
 	free(x->sorted);
@@ -203,17 +206,34 @@ struct journal_entry *journal_index_find(const struct journal_index *x, uint64_t
 	return e->place != 0 ? e : NULL;
 }
 
-bool journal_index_done(const struct journal_index *x, uint64_t id)
+/* Is there a success for the id among the recent ones? */
+static bool is_recent(const struct journal_index *x, uint64_t id)
 {
-	for (size_t at = lower_bound(x, id, 0); at < x->count && x->sorted[at].id == id; at++)
-		if (!journal_index_failed(&x->sorted[at]))
-			return true;
 	if (x->recent == NULL)
 		return false;
 	for (size_t at = first_slot(x, id); x->recent[at].place != 0; at = next_slot(x, at))
 		if (x->recent[at].id == id && !journal_index_failed(&x->recent[at]))
 			return true;
 	return false;
+}
+
+bool journal_index_done(const struct journal_index *x, uint64_t id)
+{
+	for (size_t at = lower_bound(x, id, 0); at < x->count && x->sorted[at].id == id; at++)
+		if (!journal_index_failed(&x->sorted[at]))
+			return true;
+	return is_recent(x, id);
+}
+
+bool journal_index_done_since(const struct journal_index *x, uint64_t id, uint64_t offset)
+{
+	size_t start = lower_bound(x, id, 0);
+
+	for (size_t at = start; at < x->count && x->sorted[at].id == id; at++)
+		if (at - start == SINCE_MOST || (!journal_index_failed(&x->sorted[at]) &&
+						 journal_index_offset(&x->sorted[at]) >= offset))
+			return true;
+	return is_recent(x, id);
 }
 
 /* Merge what is recent into the sorted array, from the back, where there is room for it. */

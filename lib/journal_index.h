@@ -59,6 +59,10 @@ struct journal_entry *journal_index_find(const struct journal_index *x, uint64_t
 /* Is there any entry for the id that did not fail? */
 bool journal_index_done(const struct journal_index *x, uint64_t id);
 
+/* Is there such an entry of a line at this offset or behind it? Where an id has dozens of entries
+ * it has one, for all that is looked at. */
+bool journal_index_done_since(const struct journal_index *x, uint64_t id, uint64_t offset);
+
 /* One of the entries for an id, or NULL; there must be no recent ones. */
 const struct journal_entry *journal_index_any(const struct journal_index *x, uint64_t id);
 

@@ -188,6 +188,7 @@ int journal_load(struct journal *j, bool trust_ids)
 		result = journal_complain(j, "", NULL);
 	free(reader.data);
 	journal_index_sort(&j->index);
+	j->loaded_end = reader.next;
 	j->loaded = true;
 	return result;
 }
@@ -200,6 +201,13 @@ bool journal_loaded(const struct journal *j)
 size_t journal_memory(const struct journal *j)
 {
 	return journal_index_size(&j->index);
+}
+
+/* What is an id that is known with other requests only? */
+static enum journal_found other_request(const struct journal *j, uint64_t hash)
+{
+	return journal_index_done_since(&j->index, hash, j->loaded_end) ? JOURNAL_SHARED
+									: JOURNAL_CHANGED;
 }
 
 /* Set the window to n bytes from the offset on. Returns 0, or -1 with errno. */
@@ -279,7 +287,7 @@ enum journal_found journal_find(struct journal *j, const struct buf *id, uint64_
 	if (e == NULL)
 		e = journal_index_find(&j->index, hash, 0);
 	if (e == NULL)
-		return journal_index_done(&j->index, hash) ? JOURNAL_CHANGED : JOURNAL_NEW;
+		return journal_index_done(&j->index, hash) ? other_request(j, hash) : JOURNAL_NEW;
 	if (journal_index_failed(e))
 		return JOURNAL_NEW;
 	if (journal_read_line(j, journal_index_offset(e), &line) < 0) {
@@ -293,7 +301,7 @@ enum journal_found journal_find(struct journal *j, const struct buf *id, uint64_
 	if (logged_id.length != id->length || memcmp(logged_id.at, id->data, id->length) != 0)
 		return JOURNAL_NEW; /* another id with the same hash */
 	if (!j->trust_ids && logged != 0 && logged != request)
-		return JOURNAL_CHANGED;
+		return other_request(j, hash);
 	return JOURNAL_DONE;
 }
 

@@ -29,6 +29,7 @@ struct journal {
 	struct buf id;      /* of a line */
 
 	/* From loading. */
+	uint64_t loaded_end; /* the offset behind the last line */
 	uint64_t lines;
 	uint64_t unnamed, unnamed_failed; /* lines without an id */
 	uint64_t torn;                    /* bytes */

@@ -38,7 +38,8 @@ struct lbcheckpoint {
 	struct naming *naming;
 	struct checkpoint *checkpoint;
 	bool reads; /* pipe form: requests have come, so this is the left half */
-	uint64_t found, joined, changed;
+	uint64_t found;
+	struct checkpoint_count count;
 	struct buf id, line;
 };
 
@@ -140,8 +141,10 @@ static int begin_reading(struct lbcheckpoint *t)
 
 /* Pass a request on, with what the right half must know of it. */
 static void pass(struct lbcheckpoint *t, const struct record *r, uint64_t sequence,
-		 uint64_t request)
+		 uint64_t request, enum journal_found found)
 {
+	t->count.changed += found == JOURNAL_CHANGED;
+	t->count.shared += found == JOURNAL_SHARED;
 	buf_clear(&t->line);
 	journal_set_mark(&t->line, r, JOURNAL_ASKED, &t->id, request);
 	stage_forward(t->stage, sequence, r->custom_id,
@@ -165,7 +168,6 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 	uint64_t request = journal_request(r);
 	enum journal_found found = journal_find(t->journal, &t->id, request, &logged);
 	t->found += found == JOURNAL_DONE;
-	t->changed += found == JOURNAL_CHANGED;
 	if (found == JOURNAL_FAULT)
 		stage_fatal(s, STATUS_SYSTEM);
 	else if (found == JOURNAL_DONE && t->skip)
@@ -173,10 +175,9 @@ static void on_request(struct stage *s, void *context, const struct record *r, u
 	else if (found == JOURNAL_DONE)
 		checkpoint_emit(t->checkpoint, sequence, &logged, r->custom_id);
 	else if (t->wraps)
-		checkpoint_ask(t->checkpoint, r, sequence, &t->id, request, found == JOURNAL_NEW,
-			       &t->joined, &t->changed);
+		checkpoint_ask(t->checkpoint, r, sequence, &t->id, request, found, &t->count);
 	else
-		pass(t, r, sequence, request);
+		pass(t, r, sequence, request, found);
 }
 
 /* The result job around a command. */
@@ -306,19 +307,30 @@ static int open_all(struct lbcheckpoint *t)
 	return STATUS_OK;
 }
 
+/* With ids that several records have, --trust-ids would give one's result to all of them. */
+static void say_doubtful_ids(const struct checkpoint_count *count)
+{
+	if (count->changed > 0)
+		msg_warn("asking something else than was logged for their id, and asked again: "
+			 "%" PRIu64 "%s",
+			 count->changed,
+			 count->shared > 0 ? "" : " (--trust-ids takes the logged results)");
+	if (count->shared > 0)
+		msg_warn("sharing their id with another record that asks something else: %" PRIu64
+			 " (ids should be unique; see --id)",
+			 count->shared);
+}
+
 static int run(struct lbcheckpoint *t)
 {
 	int status = stage_run(t->stage);
 
 	if (checkpoint_end(t->checkpoint) < 0)
 		status = STATUS_SYSTEM;
-	if (t->changed > 0)
-		msg_warn("asking something else than was logged for their id, and asked again: "
-			 "%" PRIu64 " (--trust-ids takes the logged results)",
-			 t->changed);
+	say_doubtful_ids(&t->count);
 	if (t->shared.meter.verbose)
 		msg_warn("done before%s: %" PRIu64 "; the same as one in flight: %" PRIu64,
-			 t->skip ? " and left out" : "", t->found, t->joined);
+			 t->skip ? " and left out" : "", t->found, t->count.joined);
 	return status;
 }
 

@@ -423,6 +423,25 @@ status_says() {
 
 # --- What a record is known by.
 
+@test "records that share an id and ask different things: all are asked, and it is said that ids should be unique" {
+	fake
+	seq 600 | jq -c '{custom_id: "same", body: {n: .}}' >in
+	call lbcheckpoint job.log ./counted <in
+	status_is 0
+	[ "$(jq .response.body.said out | sort -nu | wc -l)" -eq 600 ]
+	grep -q '^lbcheckpoint: sharing their id with another record that asks something else: 599 (ids should be unique' err
+	lacks err trust-ids
+	call lbcheckpoint job.log ./counted <in
+	[ "$(lines asked)" -eq 600 ]
+	[ ! -s err ]
+	# Where a run before was cut short.
+	head -n 300 job.log >half.log
+	call lbcheckpoint half.log ./counted <in
+	[ "$(lines asked)" -eq 900 ]
+	grep -q 'ids should be unique' err
+	lacks err trust-ids
+}
+
 @test "the same id with a changed request is asked again, and the summary says so" {
 	fake
 	seq 6 | jq -c '{custom_id: "r\(.)", body: {n: .}}' >in

@@ -39,7 +39,8 @@ static inline bool file_is(const char *path, const char *text)
 	return same;
 }
 
-/* What is known of an id that asked for this request: 'd' done, 'c' changed, 'n' new, '!' fault. */
+/* What is known of an id that asked for this request: 'd' done, 'c' changed, 's' shared, 'n' new,
+ * '!' fault. */
 static inline char look_up(struct journal *j, const char *id, uint64_t request)
 {
 	struct buf name = {0};
@@ -48,7 +49,7 @@ static inline char look_up(struct journal *j, const char *id, uint64_t request)
 	buf_adds(&name, id);
 	enum journal_found found = journal_find(j, &name, request, &result);
 	buf_free(&name);
-	return "!ncd"[found + 1];
+	return "!ncsd"[found + 1];
 }
 
 /* Append a line made here: its id, request, whether it failed, and a text in it. Returns as

@@ -111,6 +111,8 @@ static void test_last_wins(void)
 	journal_index_put(&x, journal_index_entry(spread(3), 2, 1000001, true));
 	tap_ok(!journal_index_done(&x, spread(3)), "failures do not make an id done");
 	journal_index_put(&x, journal_index_entry(spread(3), 2, 1000002, false));
+	tap_ok(journal_index_done_since(&x, spread(3), UINT64_MAX >> 2),
+	       "what is recent is behind any offset that was loaded");
 	tap_ok(journal_index_done(&x, spread(3)) && is_at(&x, spread(3), 1, 1000000),
 	       "a success with another request does, and leaves the first alone");
 	journal_index_free(&x);
