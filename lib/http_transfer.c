@@ -6,6 +6,7 @@
 #include "http_state.h"
 #include "mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -212,7 +213,18 @@ static const char *error_code(const struct transfer *t, CURLcode result)
 	}
 }
 
-static const char *error_message(const struct transfer *t, CURLcode result)
+/* libcurl names the host of the URL, which has nothing to do with it. */
+static const char *socket_message(struct transfer *t)
+{
+	long error = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &error);
+	snprintf(t->message, sizeof t->message, "cannot connect to the socket %s: %s", t->socket,
+		 error != 0 ? strerror((int)error) : "no reason is known");
+	return t->message;
+}
+
+static const char *error_message(struct transfer *t, CURLcode result)
 {
 	if (t->too_large)
 		return "the response is larger than --max-response";
@@ -222,6 +234,8 @@ static const char *error_message(const struct transfer *t, CURLcode result)
 		return "the connection was closed before an answer came";
 	if (result == CURLE_ABORTED_BY_CALLBACK)
 		return "interrupted before an answer came";
+	if (result == CURLE_COULDNT_CONNECT && t->socket != NULL)
+		return socket_message(t);
 	return t->message[0] != '\0' ? t->message : curl_easy_strerror(result);
 }
 

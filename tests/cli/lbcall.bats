@@ -241,4 +241,6 @@ key_headers() {
 	call lbcall -u "unix:$PWD/no-such" <in
 	status_is 1
 	holds out '.error.code == "connect_failed" and .response == null'
+	holds out '.error.message == "cannot connect to the socket \($path): No such file or directory"' \
+		--arg path "$PWD/no-such"
 }
