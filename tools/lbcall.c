@@ -289,8 +289,8 @@ static void raise_file_limit(size_t concurrency)
 	setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur < concurrency + 64)
 		msg_die(STATUS_USAGE,
-			"-c %zu needs more open files than the limit of %llu (ulimit -n)",
-			concurrency, (unsigned long long)limit.rlim_max);
+			"-c %zu needs %zu open files, and the limit is %llu (ulimit -n)",
+			concurrency, concurrency + 64, (unsigned long long)limit.rlim_max);
 }
 
 /* Ids tell the calls of one run from those of all others. */

@@ -247,7 +247,7 @@ codes() {
 		ulimit -n 200
 		call lbcall -u "$MOCK" -c 1000 <in
 		status_is 2
-		grep -q 'ulimit -n' err
+		grep -q 'needs 1064 open files, and the limit is 200 (ulimit -n)' err
 		call lbcall -u "$MOCK" -c 50 <in
 		status_is 0
 	)
