@@ -28,7 +28,7 @@ static const char *add_entry(void *context, const char *kind, const char *argume
 	if (strncmp(kind, poll, prefix) == 0) {
 		struct fault fault = fault_find(kind + prefix);
 		if (fault.kind != FAULT_STATUS)
-			return "polls fail with a status from 400 to 599";
+			return "polls fail with a status from 400 to 599, as in poll-429:5%";
 		return fault_add(&plan->polls, fault, argument);
 	}
 	struct fault fault = fault_find(kind);

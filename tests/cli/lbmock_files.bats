@@ -19,6 +19,7 @@ load lbmock_batches
 	--batch-fail|flood:1%|unknown
 	--batch-fail|hang:1%|--fail
 	--batch-fail|500:x|share
+	--batch-fail|poll-status:5%|as in poll-429:5%
 	--batch-fail|500:60%,expire:50%|100%
 	--batch-fail|file-late:x|number
 	--batch-fail|poll-slow:1%|status
