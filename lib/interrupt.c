@@ -35,6 +35,16 @@ static void on_signal(int signal_number, siginfo_t *info, void *unused)
 	errno = saved;
 }
 
+/* A command has ended. */
+static void on_child(int unused)
+{
+	int saved = errno;
+	(void)unused;
+	ssize_t n = write(wake[1], "", 1);
+	(void)n;
+	errno = saved;
+}
+
 /* The shell has SIGINT ignored in what it runs in the background: it stays so. */
 static void catch_unless_ignored(int signal_number, const struct sigaction *catch)
 {
@@ -48,11 +58,13 @@ void interrupt_init(void)
 {
 	struct sigaction catch = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct sigaction wakes = {.sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
 
 	if (pipe2(wake, O_CLOEXEC | O_NONBLOCK) < 0)
 		msg_die(STATUS_SYSTEM, "pipe: %s", strerror(errno));
 	sigemptyset(&ignore.sa_mask);
 	sigemptyset(&catch.sa_mask);
+	sigemptyset(&wakes.sa_mask);
 	sigaddset(&catch.sa_mask, SIGINT);
 	sigaddset(&catch.sa_mask, SIGTERM);
 	sigaddset(&catch.sa_mask, SIGHUP);
@@ -62,8 +74,12 @@ void interrupt_init(void)
 	catch_unless_ignored(SIGHUP, &catch);
 	sigaction(SIGURG, &catch, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
-	/* A parent may have had it ignored, and then no command's status could be had. */
-	signal(SIGCHLD, SIG_DFL);
+	/* A parent may have had it ignored, and then no command's status could be had; or blocked.
+	 */
+	sigaction(SIGCHLD, &wakes, NULL);
+	sigemptyset(&wakes.sa_mask);
+	sigaddset(&wakes.sa_mask, SIGCHLD);
+	sigprocmask(SIG_UNBLOCK, &wakes.sa_mask, NULL);
 }
 
 int interrupt_fd(void)

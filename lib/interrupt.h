@@ -23,7 +23,8 @@
  * instead). Exits on failure. */
 void interrupt_init(void);
 
-/* A descriptor that is readable from the first signal on, until interrupt_drain. */
+/* A descriptor that is readable when a signal has come or a child has ended, until interrupt_drain.
+ */
 int interrupt_fd(void);
 
 /* Make interrupt_fd unreadable until the next signal. */

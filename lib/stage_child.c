@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* After this many deaths in a row without one answer it is not started again. */
@@ -55,6 +54,7 @@ int stage_child_start(struct stage *s)
 	    s->options.max_line > (size_t)256 << 20 ? s->options.max_line : (size_t)256 << 20;
 	line_init(&s->from, s->child.out, max);
 	s->answers = 0;
+	s->end = 0;
 	s->queued = s->written = 0;
 	return 0;
 }
@@ -233,70 +233,59 @@ void stage_child_lose(struct stage *s)
 		settle(s, flight_any(s->flights), NULL);
 }
 
-/* Say how it ended, and what that means for our own exit status. */
-static void judge_end(struct stage *s, int status, bool clean)
+/* The command is gone. Say how it ended, and what that means for our own exit status. */
+static void judge_end(struct stage *s)
 {
 	const char *name = s->options.command[0];
-	size_t left = flight_count(s->flights);
-	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-	bool expected = s->child_halted || s->replacing || interrupt_count() > 0;
+	int code = WIFEXITED(s->end) ? WEXITSTATUS(s->end) : -1;
+	bool replaced = s->replacing;
+	bool expected = s->child_halted || replaced || interrupt_count() > 0;
+	bool wanted = !s->clean || replaced;
 
-	if (!clean && !expected) {
+	s->replacing = false;
+	if (!s->clean && !expected) {
 		if (code < 0)
 			msg_warn("%s was killed by signal %d, with %zu records in it", name,
-				 WTERMSIG(status), left);
+				 WTERMSIG(s->end), s->left);
 		else
 			msg_warn("%s ended with status %d, with %zu records in it", name, code,
-				 left);
+				 s->left);
 	}
-	if ((!clean || s->replacing) && !s->dead && code != STATUS_USAGE)
+	/* What ends because it cannot be used at all will not be usable another time. */
+	if (wanted && (code == STATUS_USAGE || s->stopping || s->child_halted))
+		s->dead = true;
+	if (wanted && !s->dead)
 		return; /* it is started again */
-	if (s->replacing && code == STATUS_STOPPED)
+	if (replaced && code == STATUS_STOPPED)
 		code = STATUS_SYSTEM; /* it was asked to stop, since it was of no use */
 	/* When stopping, one signal may have been for both of us. */
 	if (code == STATUS_USAGE || code == STATUS_STOPPED || code == STATUS_SYSTEM)
 		stage_raise(s, code);
-	else if (!clean && s->dead && !s->child_halted && !s->stopping)
+	else if (!s->clean && s->dead && !s->child_halted && !s->stopping)
 		stage_raise(s, STATUS_SYSTEM);
 }
 
-/* Its status, when it has ended; a command that has closed its stdout may still take its time, and
- * is stopped when a second signal comes. */
-static int wait_for_end(struct stage *s)
+/* It has closed its stdout. Its own end may be long in coming. */
+static void end_answers(struct stage *s)
 {
-	struct timespec pause = {0, 50 * 1000};
-	int status = 0;
-
-	while (!child_wait(&s->child, &status)) {
-		if (interrupt_count() >= 2) {
-			child_stop(&s->child);
-			break;
-		}
-		nanosleep(&pause, NULL);
-		if (pause.tv_nsec < 10 * 1000 * 1000)
-			pause.tv_nsec *= 2;
-	}
-	return status;
+	s->left = flight_count(s->flights);
+	s->clean = s->child.in < 0 && s->feed.error == 0 && s->left == 0;
+	close_feed(s);
+	lose_all(s);
+	bool wanted = !s->clean || s->replacing;
+	s->barren = s->answers > 0 || !wanted ? 0 : s->barren + 1;
+	if (wanted && (!s->options.restart || s->barren >= BARREN_MOST))
+		s->dead = true;
+	if (s->giving_up)
+		child_stop(&s->child);
+	if (child_wait(&s->child, &s->end))
+		judge_end(s);
 }
 
-/* The command has closed its stdout. */
-static void child_ended(struct stage *s)
+void stage_child_look(struct stage *s)
 {
-	bool clean = s->child.in < 0 && s->feed.error == 0 && flight_count(s->flights) == 0;
-
-	close_feed(s);
-	stage_io_write(s); /* it may take its time to end */
-	int status = wait_for_end(s);
-	/* What ends because it cannot be used at all will not be usable another time. */
-	bool unusable = WIFEXITED(status) && WEXITSTATUS(status) == STATUS_USAGE;
-	bool wanted = !clean || s->replacing;
-	s->barren = s->answers > 0 || !wanted ? 0 : s->barren + 1;
-	bool again = s->options.restart && s->barren < BARREN_MOST && !unusable;
-	if (wanted && (!again || s->stopping || s->child_halted))
-		s->dead = true;
-	judge_end(s, status, clean);
-	s->replacing = false;
-	lose_all(s);
+	if (s->child.pid > 0 && s->child.out < 0 && child_wait(&s->child, &s->end))
+		judge_end(s);
 }
 
 void stage_child_read(struct stage *s)
@@ -311,7 +300,7 @@ void stage_child_read(struct stage *s)
 	}
 	while (!s->fatal && (state = line_next(&s->from, &line)) != LINE_NONE) {
 		if (state == LINE_END) {
-			child_ended(s);
+			end_answers(s);
 			return;
 		}
 		handle_answer(s, &line, state == LINE_TOO_LONG);
@@ -385,6 +374,8 @@ void stage_replace(struct stage *s)
 
 void stage_child_give_up(struct stage *s)
 {
+	if (s->child.out < 0) /* it has no answers */
+		child_stop(&s->child);
 	close_feed(s);
 	if (s->child.pid > 0)
 		take_last_answers(s);

@@ -40,6 +40,9 @@ struct stage {
 	bool replacing;          /* ...and is to be started again */
 	unsigned barren;         /* starts in a row that ended in death without an answer */
 	uint64_t answers;        /* since it was started */
+	size_t left;             /* records that were in it when it closed its stdout... */
+	bool clean;              /* ...which was as it should be: behind the end of its input */
+	int end;                 /* its status, as waitpid gives it */
 	uint64_t strays;         /* lines of it that answer nothing */
 	struct out feed;         /* to its stdin */
 	struct line_reader from; /* from its stdout */
@@ -61,8 +64,11 @@ int stage_child_start(struct stage *s);
 void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custom_id,
 		      struct json_span line, const void *note, size_t note_length);
 
-/* Read what the command has written, and settle its end. */
+/* Read what the command has written. */
 void stage_child_read(struct stage *s);
+
+/* Has it ended, which a signal tells us? */
+void stage_child_look(struct stage *s);
 
 /* Write what it takes without waiting, if much has gathered, all has, or it comes to waiting; close
  * its stdin when nothing more can come. */
