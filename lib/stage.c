@@ -313,7 +313,7 @@ static bool is_done(const struct stage *s)
 {
 	if (s->order != NULL && order_ready(s->order))
 		return false;
-	if (!s->finished || hold_count(s->holds) > 0 || s->child.pid > 0 ||
+	if (!s->finished || hold_count(s->holds) > 0 || stage_child_is_there(s) ||
 	    flight_count(s->flights) > 0)
 		return false;
 	return s->options.engine == NULL || s->options.engine->in_flight(s->context) == 0;
@@ -341,6 +341,7 @@ int stage_run(struct stage *s)
 			s->options.engine->run(s->context);
 		if (s->options.command != NULL)
 			stage_child_feed(s, false);
+		stage_child_look_on(s);
 		stage_child_lose(s);
 		if (stage_is_full(s))
 			stage_io_write(s);

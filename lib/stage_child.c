@@ -55,8 +55,14 @@ int stage_child_start(struct stage *s)
 	line_init(&s->from, s->child.out, max);
 	s->answers = 0;
 	s->end = 0;
+	s->left_others = false;
 	s->queued = s->written = 0;
 	return 0;
+}
+
+bool stage_child_is_there(const struct stage *s)
+{
+	return s->child.pid > 0 || s->child.out >= 0;
 }
 
 bool stage_child_is_losing(const struct stage *s)
@@ -70,14 +76,14 @@ bool stage_child_has_room(const struct stage *s)
 
 	if (stage_child_is_losing(s))
 		return false;
-	if (s->dead || s->child_halted || s->child.pid == 0)
+	if (s->dead || s->child_halted || !stage_child_is_there(s))
 		return true;
 	return s->child.in >= 0 && out_pending(&s->feed) < ahead;
 }
 
 bool stage_child_ready(struct stage *s)
 {
-	if (s->child.pid == 0 && !s->dead && !stage_child_is_losing(s) &&
+	if (!stage_child_is_there(s) && !s->dead && !stage_child_is_losing(s) &&
 	    stage_child_start(s) < 0) {
 		s->dead = true;
 		stage_raise(s, STATUS_SYSTEM);
@@ -284,8 +290,24 @@ static void end_answers(struct stage *s)
 
 void stage_child_look(struct stage *s)
 {
-	if (s->child.pid > 0 && s->child.out < 0 && child_wait(&s->child, &s->end))
+	if (s->child.pid > 0 && child_wait(&s->child, &s->end) && s->child.out < 0)
 		judge_end(s);
+}
+
+void stage_child_look_on(struct stage *s)
+{
+	struct pollfd ready = {s->child.out, POLLIN, 0};
+
+	if (s->child.pid > 0 || s->child.out < 0 || poll(&ready, 1, 0) != 0)
+		return;
+	if (s->child.in < 0 && flight_count(s->flights) == 0) {
+		end_answers(s);
+	} else if (!s->left_others && flight_count(s->flights) > 0) {
+		s->left_others = true;
+		msg_warn("%s has ended, but what it has started keeps its stdout open: %zu records "
+			 "may still be answered (a second signal gives them up)",
+			 s->options.command[0], flight_count(s->flights));
+	}
 }
 
 void stage_child_read(struct stage *s)

@@ -42,6 +42,7 @@ struct stage {
 	uint64_t answers;        /* since it was started */
 	size_t left;             /* records that were in it when it closed its stdout... */
 	bool clean;              /* ...which was as it should be: behind the end of its input */
+	bool left_others;        /* it has ended, but its stdout has not, which was said */
 	int end;                 /* its status, as waitpid gives it */
 	uint64_t strays;         /* lines of it that answer nothing */
 	struct out feed;         /* to its stdin */
@@ -69,6 +70,13 @@ void stage_child_read(struct stage *s);
 
 /* Has it ended, which a signal tells us? */
 void stage_child_look(struct stage *s);
+
+/* When it has ended, but something that it has started keeps its stdout open: if nothing can be
+ * answered any more, that is its end. */
+void stage_child_look_on(struct stage *s);
+
+/* Does it run, or something that may answer for it? */
+bool stage_child_is_there(const struct stage *s);
 
 /* Write what it takes without waiting, if much has gathered, all has, or it comes to waiting; close
  * its stdin when nothing more can come. */

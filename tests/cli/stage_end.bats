@@ -363,6 +363,46 @@ closed_its_stdout() {
 	! [ -e "/proc/$(cat child)/fd/1" ]
 }
 
+@test "a command that leaves something behind that keeps its stdout open: the end is its own" {
+	mkfifo gate
+	records 3 >in
+	wrapper sh -c 'read -r go <gate & exec cat'
+	echo go >gate
+	status_is 0
+	same in out
+	[ ! -s err ]
+}
+
+left_behind() {
+	grep -q 'wrapper: sh has ended, but what it has started keeps its stdout open: 3 records may still be answered' err
+}
+
+@test "a command ends, and what it has started may still answer: that is said, and it is waited for" {
+	mkfifo gate
+	records 3 >in
+	start -k sh -c 'cat >all; { read -r go <gate; cat all; } & exit 1'
+	cat in >&8
+	exec 8>&-
+	until_true left_behind
+	kill -TERM "$(wrapper_pid)"
+	echo go >gate
+	finish
+	status_is 3
+	same in out
+	rm stdin
+	start sh -c '{ read -r go <gate; cat all; } & exit 1'
+	cat in >&8
+	until_true left_behind
+	kill -TERM "$(wrapper_pid)"
+	kill -INT "$(wrapper_pid)"
+	finish
+	echo go >gate
+	status_is 3
+	[ "$(codes)" = "3 cancelled" ]
+	each_once
+	[ "$(lines err)" -eq 1 ]
+}
+
 @test "two signals reach the innermost of three wrappers, and all records come back" {
 	mkfifo gate
 	start "$WRAPPER" "$WRAPPER" sh -c "$gated"
