@@ -196,7 +196,8 @@ static void settle_renamed(struct stage *s, struct flight *f, const struct recor
 
 static void stray_line(struct stage *s, const struct record *r, const char *why)
 {
-	if (s->child_halted) /* it was cut off in the middle of a line */
+	/* It was cut off in the middle of a line. */
+	if (s->child_halted || s->giving_up || s->replacing)
 		return;
 	if (s->strays++ < 3)
 		msg_warn("%s wrote a line that %s, left out: %.*s", s->options.command[0], why,

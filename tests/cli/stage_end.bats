@@ -264,6 +264,20 @@ given_up_with_much() {
 	each_once
 }
 
+@test "the line that a command was cut off in by the second signal is not reported" {
+	mkfifo gate
+	start sh -c 'read -r line; printf "{\"custom_id"; echo >inside; read -r never <gate'
+	records 1 >in
+	cat in >&8
+	until_true test -e inside
+	kill -TERM "$(wrapper_pid)"
+	kill -INT "$(wrapper_pid)"
+	finish
+	status_is 3
+	[ "$(codes)" = "1 cancelled" ]
+	[ ! -s err ]
+}
+
 @test "two signals with much in the command, and a reader that does not read: it ends, and says what is missing" {
 	mkfifo stuck
 	exec 9<>stuck
