@@ -139,6 +139,7 @@ expires() {
 	holds failures '.error.message == "token_limit_exceeded: Full."'
 	[ "$(jq -r 'select(.error == null).custom_id' out)" = r2 ]
 	# The next run asks again what failed, and nothing else.
+	answer_json a/batches_batch_1 "{$batch}"
 	begin in -u "$RECORDER"
 	until_true out_has 1
 	kill -INT "$pid"

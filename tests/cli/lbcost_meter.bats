@@ -25,11 +25,12 @@ run_in() {
 	[ "$(pane display-message -p '#{pane_width}')" -eq "$1" ]
 }
 
-# What the terminal shows, without empty lines, again and again until the command has ended.
+# What the terminal shows, without empty lines, again and again until the command has ended. What lbcost says
+# at its end, below the meter, is left out.
 watch_pane() {
 	local end=$((SECONDS + 30))
 	while [ ! -e ended ] && [ "$SECONDS" -lt "$end" ]; do
-		pane capture-pane -p >screen || true
+		pane capture-pane -p | sed '/answers took several/,$d' >screen || true
 		sed '/^$/d' screen >>seen
 		grep -c . screen >>heights || true
 		sleep 0.05
