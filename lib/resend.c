@@ -266,6 +266,36 @@ static void tell_breaker(struct resend *t, const struct record *r, bool ok, int6
 	buf_free(&code);
 }
 
+/* What becomes of the record, whose result is in t->line; its next attempt is free of the budget or
+ * not. */
+static void act(struct resend *t, const struct stage_flight *flight, struct attempt *a,
+		const struct retry_outcome *o, bool returned, bool free, int64_t now)
+{
+	unsigned model = a->state.model;
+	int64_t until = now;
+
+	switch (
+	    retry_decide(&t->options->policy, &a->state, o, t->successes, now, draw(t), &until)) {
+	case RETRY_DONE:
+		t->successes++;
+		t->failed_in_row = 0;
+		stage_emit(t->stage, flight->sequence, span_of(&t->line), false);
+		break;
+	case RETRY_FAILED:
+		if (stage_halted(t->stage) && returned)
+			resend_emit_rest(t, span_of(&t->line), flight->sequence);
+		else
+			stage_emit(t->stage, flight->sequence, span_of(&t->line), true);
+		break;
+	case RETRY_QUOTA:
+		resend_emit_quota(t, span_of(&t->line), flight->sequence);
+		break;
+	case RETRY_AGAIN:
+		again(t, flight, a, model, free, until);
+		break;
+	}
+}
+
 /* The result job. */
 static void on_result(struct stage *s, void *context, const struct record *r, uint64_t sequence,
 		      const struct stage_flight *flight)
@@ -274,7 +304,6 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 	struct retry_outcome o;
 	struct attempt a;
 	int64_t now = clock_now();
-	int64_t until = now;
 
 	silence_break(&t->silence, now);
 	if (is_unanswered(r, flight)) {
@@ -286,7 +315,6 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 		a.state.attempts--;
 		a.state.tries--;
 	}
-	unsigned model = a.state.model;
 	retry_read(&o, r->response, r->error, record_lb(r, "ratelimit"), clock_wall());
 	o.rejected = o.class == PROVIDER_OK && !is_ok(t, r);
 	bool returned = is_returned(r, flight);
@@ -306,26 +334,7 @@ static void on_result(struct stage *s, void *context, const struct record *r, ui
 	bool free = returned || overtaken || o.class == PROVIDER_LENGTH;
 	buf_clear(&t->line);
 	attempt_line(&t->line, &a, r, flight->request, o.rejected);
-	switch (
-	    retry_decide(&t->options->policy, &a.state, &o, t->successes, now, draw(t), &until)) {
-	case RETRY_DONE:
-		t->successes++;
-		t->failed_in_row = 0;
-		stage_emit(s, sequence, span_of(&t->line), false);
-		break;
-	case RETRY_FAILED:
-		if (stage_halted(s) && returned)
-			resend_emit_rest(t, span_of(&t->line), sequence);
-		else
-			stage_emit(t->stage, sequence, span_of(&t->line), true);
-		break;
-	case RETRY_QUOTA:
-		resend_emit_quota(t, span_of(&t->line), sequence);
-		break;
-	case RETRY_AGAIN:
-		again(t, flight, &a, model, free, until);
-		break;
-	}
+	act(t, flight, &a, &o, returned, free, now);
 	if (failed)
 		resend_count_failure(t, r->error);
 }

@@ -1,29 +1,17 @@
-/* The command that a stage is wrapped around: starting, feeding, reading, and its death. */
-#include "interrupt.h"
+/* The command that a stage is wrapped around: starting, feeding, reading. */
 #include "clock.h"
+#include "interrupt.h"
 #include "mem.h"
 #include "msg.h"
 #include "stage_state.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-/* After this many deaths in a row without one answer it is not started again. */
-#define BARREN_MOST 3
-
-/* A command that is given up has so many ms to end... */
-#define LAST_MOST 2000
-
-/* ...and one that has left its stdout to another process, which keeps it open, so many ns. */
-#define LAST_OTHERS CLOCK_SEC
 
 /* Is it a file with input, given as other filters take it? */
 static bool is_input(const char *name)
@@ -91,8 +79,7 @@ bool stage_child_ready(struct stage *s)
 	return stage_child_has_room(s);
 }
 
-/* The stdin of the command is closed for good, by us or because it would not read on. */
-static void close_feed(struct stage *s)
+void stage_child_close(struct stage *s)
 {
 	if (s->child.in >= 0)
 		s->written = s->queued - out_pending(&s->feed);
@@ -155,8 +142,7 @@ full:
 	buf_free(&renamed);
 }
 
-/* Take a record out of the table and tell the result job. answer is NULL when none came. */
-static void settle(struct stage *s, struct flight *f, const struct record *answer)
+void stage_child_settle(struct stage *s, struct flight *f, const struct record *answer)
 {
 	struct buf request = {0};
 	bool was_read = answer != NULL || f->end <= s->written;
@@ -190,7 +176,7 @@ static void settle_renamed(struct stage *s, struct flight *f, const struct recor
 	json_set(&own, r->text, &edit, 1);
 	struct line line = {own.data, own.length, r->number, own.length};
 	record_parse(&renamed, &line, false);
-	settle(s, f, &renamed);
+	stage_child_settle(s, f, &renamed);
 	buf_free(&own);
 }
 
@@ -222,93 +208,7 @@ static void handle_answer(struct stage *s, const struct line *line, bool too_lon
 	if (f->own_id != NULL)
 		settle_renamed(s, f, &r);
 	else
-		settle(s, f, &r);
-}
-
-/* No answer can come any more: all that is in the command is lost. What it did not read of its
- * input it cannot have sent. */
-static void lose_all(struct stage *s)
-{
-	child_close_out(&s->child);
-	line_free(&s->from);
-	s->written -= child_take_back(&s->child);
-}
-
-void stage_child_lose(struct stage *s)
-{
-	while (!s->fatal && stage_child_is_losing(s) && !stage_is_full(s))
-		settle(s, flight_any(s->flights), NULL);
-}
-
-/* The command is gone. Say how it ended, and what that means for our own exit status. */
-static void judge_end(struct stage *s)
-{
-	const char *name = s->options.command[0];
-	int code = WIFEXITED(s->end) ? WEXITSTATUS(s->end) : -1;
-	bool replaced = s->replacing;
-	bool expected = s->child_halted || replaced || interrupt_count() > 0;
-	bool wanted = !s->clean || replaced;
-
-	s->replacing = false;
-	if (!s->clean && !expected) {
-		if (code < 0)
-			msg_warn("%s was killed by signal %d, with %zu records in it", name,
-				 WTERMSIG(s->end), s->left);
-		else
-			msg_warn("%s ended with status %d, with %zu records in it", name, code,
-				 s->left);
-	}
-	/* What ends because it cannot be used at all will not be usable another time. */
-	if (wanted && (code == STATUS_USAGE || s->stopping || s->child_halted))
-		s->dead = true;
-	if (wanted && !s->dead)
-		return; /* it is started again */
-	if (replaced && code == STATUS_STOPPED)
-		code = STATUS_SYSTEM; /* it was asked to stop, since it was of no use */
-	/* When stopping, one signal may have been for both of us. */
-	if (code == STATUS_USAGE || code == STATUS_STOPPED || code == STATUS_SYSTEM)
-		stage_raise(s, code);
-	else if (!s->clean && s->dead && !s->child_halted && !s->stopping)
-		stage_raise(s, STATUS_SYSTEM);
-}
-
-/* It has closed its stdout. Its own end may be long in coming. */
-static void end_answers(struct stage *s)
-{
-	s->left = flight_count(s->flights);
-	s->clean = s->child.in < 0 && s->feed.error == 0 && s->left == 0;
-	close_feed(s);
-	lose_all(s);
-	bool wanted = !s->clean || s->replacing;
-	s->barren = s->answers > 0 || !wanted ? 0 : s->barren + 1;
-	if (wanted && (!s->options.restart || s->barren >= BARREN_MOST))
-		s->dead = true;
-	if (s->giving_up)
-		child_stop(&s->child);
-	if (child_wait(&s->child, &s->end))
-		judge_end(s);
-}
-
-void stage_child_look(struct stage *s)
-{
-	if (s->child.pid > 0 && child_wait(&s->child, &s->end) && s->child.out < 0)
-		judge_end(s);
-}
-
-void stage_child_look_on(struct stage *s)
-{
-	struct pollfd ready = {s->child.out, POLLIN, 0};
-
-	if (s->child.pid > 0 || s->child.out < 0 || poll(&ready, 1, 0) != 0)
-		return;
-	if (s->child.in < 0 && flight_count(s->flights) == 0) {
-		end_answers(s);
-	} else if (!s->left_others && flight_count(s->flights) > 0) {
-		s->left_others = true;
-		msg_warn("%s has ended, but what it has started keeps its stdout open: %zu records "
-			 "may still be answered (a second signal gives them up)",
-			 s->options.command[0], flight_count(s->flights));
-	}
+		stage_child_settle(s, f, &r);
 }
 
 void stage_child_read(struct stage *s)
@@ -323,7 +223,7 @@ void stage_child_read(struct stage *s)
 	}
 	while (!s->fatal && (state = line_next(&s->from, &line)) != LINE_NONE) {
 		if (state == LINE_END) {
-			end_answers(s);
+			stage_child_end(s);
 			return;
 		}
 		handle_answer(s, &line, state == LINE_TOO_LONG);
@@ -340,42 +240,27 @@ void stage_child_feed(struct stage *s, bool about_to_wait)
 		     flight_count(s->flights) > 0 && stage_io_opens(s) == INT64_MAX;
 	if ((last || round || out_pending(&s->feed) >= OUT_FULL || about_to_wait) &&
 	    out_write(&s->feed, OUT_TRY) < 0) {
-		close_feed(s); /* it reads no more; its end will show what it made of the rest */
+		stage_child_close(
+		    s); /* it reads no more; its end will show what it made of the rest */
 		return;
 	}
 	bool more = s->options.feeds_again && !s->options.rounds && !s->stopping &&
 		    flight_count(s->flights) > 0;
 	if (round && out_pending(&s->feed) == 0) {
-		close_feed(s);
+		stage_child_close(s);
 		return;
 	}
 	if (!last || out_pending(&s->feed) > 0 || more)
 		return;
 	stage_io_idle(s);
 	if (hold_count(s->holds) == 0 && out_pending(&s->feed) == 0)
-		close_feed(s);
-}
-
-/* Make it end, and take the answers that it still has. */
-static void take_last_answers(struct stage *s)
-{
-	int64_t others_end = clock_now() + LAST_OTHERS;
-	int status;
-
-	s->dead = true;
-	while (s->child.pid > 0 && !s->fatal && child_press(&s->child, LAST_MOST)) {
-		struct pollfd ready = {s->child.out, POLLIN, 0};
-		if (poll(&ready, 1, 10) > 0)
-			stage_child_read(s);
-		else if (clock_now() >= others_end)
-			child_wait(&s->child, &status);
-	}
+		stage_child_close(s);
 }
 
 void stage_child_halt(struct stage *s)
 {
 	s->child_halted = true;
-	close_feed(s);
+	stage_child_close(s);
 	if (s->child.pid > 0)
 		interrupt_ask(s->child.pid);
 }
@@ -391,19 +276,6 @@ void stage_replace(struct stage *s)
 	if (s->child.pid <= 0 || s->replacing || s->child_halted)
 		return;
 	s->replacing = true;
-	close_feed(s);
+	stage_child_close(s);
 	interrupt_ask(s->child.pid);
-}
-
-void stage_child_give_up(struct stage *s)
-{
-	if (s->child.out < 0) /* it has no answers */
-		child_stop(&s->child);
-	close_feed(s);
-	if (s->child.pid > 0)
-		take_last_answers(s);
-	child_stop(&s->child);
-	line_free(&s->from);
-	s->dead = true;
-	lose_all(s);
 }

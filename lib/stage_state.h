@@ -68,6 +68,15 @@ void stage_child_send(struct stage *s, uint64_t sequence, struct json_span custo
 /* Read what the command has written. */
 void stage_child_read(struct stage *s);
 
+/* Take a record out of the table and tell the result job. answer is NULL when none came. */
+void stage_child_settle(struct stage *s, struct flight *f, const struct record *answer);
+
+/* Its stdin is closed for good, by us or because it would not read on. */
+void stage_child_close(struct stage *s);
+
+/* It has closed its stdout. Its own end may be long in coming. */
+void stage_child_end(struct stage *s);
+
 /* Has it ended, which a signal tells us? */
 void stage_child_look(struct stage *s);
 
@@ -116,8 +125,8 @@ void stage_no_room(struct stage *s, const char *what);
 /* A request that is given up before it was begun: it comes out as cancelled, for the reason why. */
 void stage_cancel(struct stage *s, uint64_t sequence, const struct record *r, const char *why);
 
-/* A request that got no answer: a failed result for it goes through the result job. If it is
- * cancelled after the command was given it, it has lb.ms as with lbcall: it may have been sent. */
+/* A request that got no answer: a failed result for it goes through the result job. If the
+ * command had read it, it has lb.ms as with lbcall: it may have been sent. */
 void stage_lost(struct stage *s, struct stage_flight *flight);
 
 /* A signal has come. */
