@@ -341,7 +341,7 @@ int stage_run(struct stage *s)
 			s->options.engine->run(s->context);
 		if (s->options.command != NULL)
 			stage_child_feed(s, false);
-		stage_child_look_on(s);
+		stage_child_end_outlived(s);
 		stage_child_lose(s);
 		if (stage_is_full(s))
 			stage_io_write(s);

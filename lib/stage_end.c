@@ -79,13 +79,13 @@ void stage_child_end(struct stage *s)
 		judge_end(s);
 }
 
-void stage_child_look(struct stage *s)
+void stage_child_reap(struct stage *s)
 {
 	if (s->child.pid > 0 && child_wait(&s->child, &s->end) && s->child.out < 0)
 		judge_end(s);
 }
 
-void stage_child_look_on(struct stage *s)
+void stage_child_end_outlived(struct stage *s)
 {
 	struct pollfd ready = {s->child.out, POLLIN, 0};
 

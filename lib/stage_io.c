@@ -211,7 +211,7 @@ void stage_io_wait(struct stage *s)
 	/* The descriptor was not looked at if it did not come to waiting. */
 	if (fds[POLL_SIGNAL].revents != 0 || interrupt_count() > s->signals) {
 		stage_handle_signals(s);
-		stage_child_look(s);
+		stage_child_reap(s);
 	}
 	if ((fds[POLL_OUT].revents & (POLLERR | POLLHUP)) != 0)
 		stage_fatal(s, STATUS_SYSTEM);

@@ -77,12 +77,12 @@ void stage_child_close(struct stage *s);
 /* It has closed its stdout. Its own end may be long in coming. */
 void stage_child_end(struct stage *s);
 
-/* Has it ended, which a signal tells us? */
-void stage_child_look(struct stage *s);
+/* A child has ended, as a signal tells: if it is the command, take its status. */
+void stage_child_reap(struct stage *s);
 
 /* When it has ended, but something that it has started keeps its stdout open: if nothing can be
  * answered any more, that is its end. */
-void stage_child_look_on(struct stage *s);
+void stage_child_end_outlived(struct stage *s);
 
 /* Does it run, or something that may answer for it? */
 bool stage_child_is_there(const struct stage *s);
